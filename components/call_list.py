@@ -1,0 +1,41 @@
+"""The live call list as a NiceGUI element.
+
+Its rows come through a socket of their own (`/feed/calls`), not through NiceGUI; here are only the props that say what
+surrounds it. What it does not do: open a call. It emits `open` (call_id, "key" or "pointer"), and whoever put it there
+decides.
+"""
+
+from nicegui.element import Element
+
+from livemon.texts import TEXTS
+
+CONNECT_LINES = """\
+pip install livemon-runtime
+
+from livemon_runtime import Audio, Runtime
+
+async with Runtime("{redis_url}", name="my-agent") as runtime:
+    async with runtime.call(call_type="web_call", agent_name="Ada") as call:
+        call.agent_turn().final("Good morning, how can I help?")"""
+
+
+class CallList(Element, component="call_list.js"):
+    """Every ongoing call of the person's workspace.
+
+    `connect_to` is the Redis address to show to someone who connects a first agent; unless given, a placeholder.
+    """
+
+    def __init__(self, *, connect_to: str = "REDIS_URL") -> None:
+        super().__init__()
+        self._props["texts"] = dict(TEXTS)
+        self._props["connect"] = CONNECT_LINES.format(redis_url=connect_to)
+        self._props["active"] = True
+
+    def show(self, open_id: str | None, *, active: bool) -> None:
+        """Say which call stands open beside the list, and whether the list is on screen and has the keys."""
+        self._props["open_id"] = open_id
+        self._props["active"] = active
+
+    def pin(self, pinned: bool) -> None:
+        """Say whether the open call is listened to or held: then the arrows move the selection only."""
+        self._props["pinned"] = pinned

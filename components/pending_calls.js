@@ -1,0 +1,46 @@
+// Changes of the live list that are not drawn yet: one entry a call, however many came, so that waiting is bounded. Pure.
+
+export class PendingCalls {
+  constructor() {
+    /** @type {any[] | null} a snapshot that everything before it gives way to */
+    this.snapshot = null;
+    /** @type {Map<string, {row: any, isNew: boolean} | null>} by call id; null: it is over */
+    this.changes = new Map();
+  }
+
+  get empty() {
+    return !this.snapshot && !this.changes.size;
+  }
+
+  replace(rows) {
+    this.snapshot = rows;
+    this.changes.clear();
+  }
+
+  /** @param {any[]} put @param {string[]} fresh those of `put` to be highlighted @param {string[]} drop */
+  change(put, fresh, drop) {
+    for (const row of put) {
+      const isNew = fresh.includes(row.id) || this.changes.get(row.id)?.isNew === true;
+      this.changes.set(row.id, { row, isNew });
+    }
+    for (const id of drop) this.changes.set(id, null);
+  }
+
+  /** Makes them so, and forgets them. @returns {{started: string[], ended: string[]}} ids to be highlighted, ids that are gone */
+  applyTo(calls) {
+    const started = [];
+    const ended = [];
+    if (this.snapshot) calls.replace(this.snapshot);
+    for (const [id, change] of this.changes) {
+      if (!change) {
+        if (calls.drop(id)) ended.push(id);
+        continue;
+      }
+      calls.put(change.row);
+      if (change.isNew) started.push(id);
+    }
+    this.snapshot = null;
+    this.changes.clear();
+    return { started, ended };
+  }
+}

@@ -1,0 +1,33 @@
+/** Asking the server to do something: one POST, and an answer or an error that can be shown. */
+
+/** The server gives a runtime 5 s and answers by itself; past this nobody answers any more. */
+const ANSWER_WITHIN_MS = 15_000;
+
+/** The request had no good outcome. `answered`: the server said so, in words fit to be shown; otherwise nobody knows. */
+export class RequestFailed extends Error {
+  /** @param {boolean} answered @param {string} code @param {string} message */
+  constructor(answered, code, message) {
+    super(message);
+    this.answered = answered;
+    this.code = code;
+  }
+}
+
+/** @param {string} path on this server @param {unknown} [body] sent as JSON @returns {Promise<any>} @throws {RequestFailed} */
+export async function post(path, body = {}) {
+  let response, answer;
+  try {
+    response = await fetch((window.path_prefix ?? "") + path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    answer = response.status === 204 ? null : await response.json();
+  } catch {
+    throw new RequestFailed(false, "unreachable", "");
+  }
+  if (response.ok) return answer;
+  const { code = "failed", message = "" } = answer?.error ?? {};
+  throw new RequestFailed(code !== "no_answer", code, message);
+}

@@ -1,0 +1,54 @@
+// The sign-in page: takes the link's token out of the address's hash (which no server and no log has seen) and exchanges it.
+
+const root = document.querySelector("[data-testid=sign-in]");
+const parts = new Map([...root.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
+const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? location.hash.slice(1);
+
+/** @param {"how" | "working" | "used" | "failed"} name the part to be seen, and no other */
+function show(name) {
+  for (const [other, part] of parts) part.hidden = other !== name;
+  root.dataset.state = name;
+}
+
+/** Only a place on this server is gone to. @param {string | null} path */
+function here(path) {
+  if (!path) return null;
+  const url = new URL(path, location.origin);
+  return url.origin === location.origin && path.startsWith("/") ? url.pathname + url.search : null;
+}
+
+async function signIn() {
+  show("working");
+  let response;
+  try {
+    response = await fetch("sign-in/link", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ token }),
+      signal: AbortSignal.timeout(10_000),
+    });
+  } catch {
+    return show("failed");
+  }
+  history.replaceState(null, "", location.pathname + location.search); // a used token is of no use to anyone behind this screen
+  if (response.ok) {
+    const answer = await response.json();
+    const asked = here(new URLSearchParams(location.search).get("next"));
+    location.replace(asked ?? here(answer.next) ?? "/");
+  } else if (response.status >= 500) {
+    show("failed");
+  } else {
+    show("used");
+  }
+}
+
+for (const button of root.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    await navigator.clipboard?.writeText(button.dataset.copy);
+    if (navigator.clipboard) button.textContent = button.dataset.copied;
+  });
+}
+root.querySelector("[data-retry]").addEventListener("click", signIn);
+window.addEventListener("hashchange", () => location.reload()); // another link, pasted into this tab
+if (token) signIn();
+else show("how");

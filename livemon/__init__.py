@@ -1,0 +1,1 @@
+"""Open, self-hosted live monitoring for calls run by voice AI agents."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket endpoints over the core."""

@@ -1,0 +1,1 @@
+"""Benchmarks, and the rivals that they are measured against."""

@@ -1,0 +1,66 @@
+"""`livemon bench …`: figures that anyone can measure again, as ratios against rivals in the same run."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from livemon.bench.errors import BenchError
+
+T = TypeVar("T")
+
+bench = typer.Typer(no_args_is_help=True, help="Measure livemon on this machine, against rivals in the same run.")
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except BaseExceptionGroup as group:
+        first, *_ = group.exceptions
+        if isinstance(first, BenchError):
+            _fail(first)
+        raise
+    except BenchError as error:
+        _fail(error)
+        raise
+
+
+def _fail(error: BenchError) -> None:
+    typer.secho(str(error), fg=typer.colors.RED, err=True)
+    raise typer.Exit(1)
+
+
+@bench.command("list")
+def call_list(
+    calls: Annotated[int, typer.Option(min=10, help="Live calls.")] = 5_000,
+    changes: Annotated[int, typer.Option(min=1, help="Changes a second.")] = 500,
+    pages: Annotated[int, typer.Option(min=2, help="Open pages (one is a real Chromium).")] = 50,
+    seconds: Annotated[float, typer.Option(min=1)] = 20.0,
+    rivals: Annotated[bool, typer.Option(help="Measure the rivals too.")] = True,
+) -> None:
+    """Event in Redis → row on the screen."""
+    from livemon.bench import call_list as measured
+
+    plan = measured.Plan(calls, changes, pages, seconds)
+    results = _run(measured.run(plan, rivals, typer.echo))
+    typer.echo(measured.report(results, plan))
+
+
+@bench.command()
+def transcript(
+    turns: Annotated[int, typer.Option(min=1, help="Turns to append, ten a second.")] = 200,
+    rivals: Annotated[bool, typer.Option(help="Measure the rival too.")] = True,
+) -> None:
+    """Turn in Redis → bubble on the screen."""
+    from livemon.bench import transcript as measured
+
+    typer.echo(measured.report(_run(measured.run(turns, rivals, typer.echo))))
+
+
+@bench.command()
+def listen(clicks: Annotated[int, typer.Option(min=1)] = 30) -> None:
+    """Click on Live Listen → first sound."""
+    from livemon.bench import listen as measured
+
+    typer.echo(measured.report(_run(measured.run(clicks, typer.echo))))

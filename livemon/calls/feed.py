@@ -1,0 +1,352 @@
+"""The shell around the registry: it follows one workspace's calls in Redis (docs/protocol.md, «Snapshot and tail»).
+
+One task does everything in turn (read a batch of events, read wanted hashes, check the runtimes, repair), so that nothing
+it reads can be older than what it already knows. Away from Redis the calls stay as they are and the state is stale.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+import structlog
+from livemon_runtime.errors import ProtocolError
+from livemon_runtime.keys import Keys
+from livemon_runtime.protocol import CommandResult
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from livemon.metrics import EVENTS, FEED_STALE, LIVE_CALLS, REPAIRS, SNAPSHOTS
+from livemon.redis_client import BLOCK_MS
+
+from .clock import RedisClock
+from .drops import Drops
+from .ending import end_lost
+from .events import CallEvent, StoredCall, read_event
+from .limits import RateLimit
+from .liveness import LOST_AFTER_MS, Liveness
+from .registry import Change, LiveCall, Registry
+from .stored import Pair, StreamPosition, index_revs, live_ids, read_calls, stream_position
+
+AWAY = (RedisError, OSError, TimeoutError)
+"""What a command raises when Redis cannot be reached, or answers with an error."""
+
+_log = structlog.get_logger("livemon.calls")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTiming:
+    """How often the feed looks, in seconds; tests shorten it."""
+
+    check_s: float = 5.0
+    repair_s: float = 30.0
+    lost_after_s: float = LOST_AFTER_MS / 1000
+    backoff_s: float = 0.25
+    max_backoff_s: float = 5.0
+
+
+class State(StrEnum):
+    LIVE = "live"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """`since` (ms, Redis's clock): since when the calls may be out of date; None while live or before the first answer."""
+
+    state: State
+    since: int | None
+
+
+class CallFeed:
+    """Follows the calls of one workspace while `run()` runs.
+
+    Listeners are plain functions called in the event loop: they must return at once and not raise.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, *, timing: FeedTiming | None = None) -> None:
+        self.registry = Registry()
+        self.keys = keys
+        self.drops = Drops(keys.workspace)
+        self.state = FeedState(State.STALE, None)
+        self.changed: list[Callable[[list[Change]], None]] = []
+        self.answered: list[Callable[[CommandResult], None]] = []
+        self.state_changed: list[Callable[[FeedState], None]] = []
+        self._redis = redis
+        self._timing = timing or FeedTiming()
+        self._clock = RedisClock()
+        self._liveness = Liveness(int(self._timing.lost_after_s * 1000))
+        self._rates = RateLimit(rate=100, burst=200)
+        self._cursor: str | None = None
+        self._check_at = 0.0
+        self._repair_at = 0.0
+        self._vanish_clock: dict[str, float] = {}
+
+    def now(self) -> int:
+        """Redis's time in milliseconds."""
+        return self._clock.now()
+
+    def get(self, call_id: str) -> LiveCall | None:
+        """The call if it is live."""
+        return self.registry.get(call_id)
+
+    async def find(self, call_id: str) -> LiveCall | None:
+        """The call, live or ended within the last hour. Raises one of `AWAY` if it must ask Redis and cannot."""
+        known = self.registry.get(call_id)
+        if known is not None:
+            return known
+        stored = (await self._read([call_id], index=False)).get(call_id)
+        if stored is None:
+            return None
+        return LiveCall(
+            stored.call, stored.incarnation, stored.rev, stored.runtime, stored.controller, stored.claim
+        )
+
+    async def run(self) -> None:
+        """Follow Redis until cancelled, through outages."""
+        backoff = self._timing.backoff_s
+        try:
+            while True:
+                try:
+                    await self._begin()
+                    backoff = self._timing.backoff_s
+                    await self._follow()
+                except AWAY as error:
+                    self._set_stale(error)
+                    await asyncio.sleep(backoff)
+                    backoff = min(backoff * 2, self._timing.max_backoff_s)
+        finally:
+            self._set_state(FeedState(State.STALE, self.now()))
+
+    # --- state
+
+    def _set_stale(self, error: Exception) -> None:
+        self._liveness.interrupted()
+        self._vanish_clock.clear()
+        if self.state.state is State.LIVE:
+            _log.warning("Redis is away: the calls are shown as they were.", workspace=self._ws, error=str(error))
+            self._set_state(FeedState(State.STALE, self.now()))
+
+    def _set_state(self, state: FeedState) -> None:
+        FEED_STALE.labels(self._ws).set(state.state is State.STALE)
+        if state == self.state:
+            return
+        self.state = state
+        for listener in self.state_changed:
+            listener(state)
+
+    @property
+    def _ws(self) -> str:
+        return self.keys.workspace
+
+    def _tell(self, changes: list[Change]) -> None:
+        if not changes:
+            return
+        LIVE_CALLS.labels(self._ws).set(len(self.registry))
+        for listener in self.changed:
+            listener(changes)
+
+    # --- snapshot
+
+    async def _begin(self) -> None:
+        """Take a snapshot, keeping the cursor if the events after it are all still there."""
+        position = await self._position()
+        cause = "start" if self._cursor is None else "reconnect"
+        if self._cursor is None or position.broken(self._cursor):
+            cause = "start" if self._cursor is None else "trimmed"
+            self._cursor = position.last
+        await self._snapshot(cause)
+        if self.state.state is State.STALE:
+            _log.info("The calls are live.", workspace=self._ws, calls=len(self.registry))
+            self._set_state(FeedState(State.LIVE, None))
+
+    async def _snapshot(self, cause: str) -> None:
+        SNAPSHOTS.labels(self._ws, cause).inc()
+        stored: dict[str, StoredCall] = {}
+        for some in await live_ids(self._redis, self.keys):
+            stored |= await self._read(some)
+        missing = [call_id for call_id in self.registry.ids() if call_id not in stored]
+        # A call that is no longer in the index may have ended meanwhile: its hash, which stays for an hour, knows.
+        for start in range(0, len(missing), 500):
+            stored |= await self._read(missing[start : start + 500])
+        changes, refused = self.registry.snapshot(stored, self.now())
+        for error in refused:
+            self.drops.drop("call", error, None, self.now())
+        self._tell(changes)
+        await self._check()
+
+    async def _read(self, call_ids: Iterable[str], *, index: bool = True) -> dict[str, StoredCall]:
+        """Hashes by call id; what is malformed is dropped, and counts as not there."""
+
+        def refuse(call_id: str, runtime: str | None, error: ProtocolError) -> None:
+            self.drops.drop("call", error, runtime, self.now(), call_id)
+
+        return await read_calls(self._redis, self.keys, list(call_ids), refuse, index=index)
+
+    async def _position(self) -> StreamPosition:
+        asked = time.monotonic()
+        position, redis_time = await stream_position(self._redis, self.keys)
+        self._clock.observe(redis_time, asked, time.monotonic())
+        return position
+
+    # --- tail
+
+    async def _follow(self) -> None:
+        """Read events and do what is due, until a snapshot is needed."""
+        self._repair_at = time.monotonic() + self._timing.repair_s
+        while True:
+            await self._read_events(BLOCK_MS)
+            if time.monotonic() >= self._check_at:
+                if (await self._position()).broken(self._cursor or "0-0"):
+                    return
+                await self._check()
+            if time.monotonic() >= self._repair_at:
+                await self._repair()
+                self._repair_at = time.monotonic() + self._timing.repair_s
+
+    async def _read_events(self, block_ms: int | None) -> int:
+        """Take the next batch of events; answers how many there were."""
+        due = min(self._check_at, self._repair_at) - time.monotonic()
+        if block_ms is not None:
+            block_ms = max(1, min(block_ms, int(due * 1000)))
+        answer = await self._redis.xread({self.keys.events: self._cursor or "0-0"}, count=1000, block=block_ms)
+        batches = cast("list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", answer)
+        entries = batches[0][1] if batches else []
+        changes: list[Change] = []
+        for entry_id, fields in entries:
+            changes += self._event(fields)
+            self._cursor = entry_id.decode()
+        EVENTS.labels(self._ws).inc(len(entries))
+        self._tell(changes)
+        await self._read_wanted()
+        return len(entries)
+
+    def _event(self, fields: dict[bytes, bytes]) -> list[Change]:
+        now = self.now()
+        call_id, runtime = "", None
+        try:
+            event = read_event(fields)
+            if event is None:
+                return []
+            if isinstance(event, CommandResult):
+                for listener in self.answered:
+                    listener(event)
+                return []
+            call_id = event.call_id
+            known = self.registry.get(call_id)
+            runtime = known.runtime if known else None
+            self._admit(event, now)
+            if runtime is not None and self._liveness.is_quiet(runtime):
+                self._check_at = 0.0  # it speaks again: look at once
+            return self.registry.event(event, now)
+        except ProtocolError as error:
+            self.drops.drop("event", error, runtime, now, call_id)
+            return []
+
+    def _admit(self, event: CallEvent, now: int) -> None:
+        """Refuse a flood. An end is always taken; what is refused comes in by the next repair."""
+        if event.type != "call_ended" and not self._rates.allow(event.call_id, now):
+            raise ProtocolError("too_fast", "more than 100 events a second from one call")
+
+    async def _read_wanted(self) -> None:
+        wanted = self.registry.take_wanted()
+        if not wanted:
+            return
+        try:
+            stored = await self._read(wanted)
+        except AWAY:
+            self.registry.wanted |= wanted
+            raise
+        changes: list[Change] = []
+        for call_id, started in wanted.items():
+            changes += self._stored(call_id, stored.get(call_id), started)
+        self._tell(changes)
+
+    def _stored(self, call_id: str, stored: StoredCall | None, started: bool = False) -> list[Change]:
+        try:
+            return self.registry.stored(call_id, stored, self.now(), started)
+        except ProtocolError as error:
+            self.drops.drop("call", error, stored.runtime if stored else None, self.now(), call_id)
+            return []
+
+    # --- repair
+
+    async def _repair(self) -> None:
+        """Compare ids, incarnations and revs with Redis, and read again what differs once the tail has been read."""
+        now = self.now()
+        self._rates.forget_idle(now)
+        self.registry.expire(now)
+        index: dict[str, Pair] = {}
+        for some in await live_ids(self._redis, self.keys):
+            index |= await index_revs(self._redis, self.keys, some)
+            await self._read_events(None)
+        suspects = self._differing(index)
+        while suspects and await self._read_events(None):
+            pass  # what differs may only not have been read yet
+        suspects &= self._differing(index)
+        if not suspects:
+            return
+        stored = await self._read(suspects)
+        changes: list[Change] = []
+        for call_id in suspects:
+            changes += self._stored(call_id, stored.get(call_id))
+        if changes:
+            REPAIRS.labels(self._ws).inc(len(changes))
+            _log.info("Calls differed from Redis and were read again.", workspace=self._ws, calls=len(changes))
+        self._tell(changes)
+
+    def _differing(self, index: dict[str, Pair]) -> set[str]:
+        differ = {call_id for call_id, (incarnation, rev) in index.items() if self._older(call_id, incarnation, rev)}
+        return differ | (self.registry.ids() - index.keys() - self.registry.vanished.keys())
+
+    def _older(self, call_id: str, incarnation: str, rev: int) -> bool:
+        return self.registry.differs(call_id, incarnation, rev)
+
+    # --- runtimes
+
+    async def _check(self) -> None:
+        """Look which runtimes are alive; end the calls of those that are gone for good."""
+        self._check_at = time.monotonic() + self._timing.check_s
+        runtimes = self.registry.runtimes()
+        pipeline = self._redis.pipeline(transaction=False)
+        for runtime in runtimes:
+            pipeline.pttl(self.keys.runtime(runtime))
+        ttls = dict(zip(runtimes, cast("list[int]", await pipeline.execute()), strict=True))
+        verdicts = self._liveness.check(ttls, self.now(), time.monotonic() * 1000)
+        changes: list[Change] = []
+        for runtime, since in verdicts.quiet.items():
+            changes += self.registry.quiet(runtime, since)
+        for runtime in verdicts.heard:
+            changes += self.registry.heard(runtime)
+        self._tell(changes)
+        self._give_up_vanished()
+        for runtime in verdicts.lost:
+            await self._end_calls_of(runtime)
+
+    def _give_up_vanished(self) -> None:
+        """Calls that Redis has not had for `lost_after_s`, through which it answered every check."""
+        clock = time.monotonic()
+        for call_id in self.registry.vanished:
+            self._vanish_clock.setdefault(call_id, clock)
+        lost: list[str] = []
+        for call_id, since in list(self._vanish_clock.items()):
+            if call_id not in self.registry.vanished:
+                del self._vanish_clock[call_id]
+            elif clock - since >= self._timing.lost_after_s:
+                del self._vanish_clock[call_id]
+                lost.append(call_id)
+        self._tell(self.registry.give_up(lost, self.now()))
+
+    async def _end_calls_of(self, runtime: str) -> None:
+        for known in self.registry.calls_of(runtime):
+            if known.call.call_id in self.registry.vanished:
+                continue
+            try:
+                await end_lost(self._redis, self.keys, known, self.now())
+            except ResponseError as error:
+                _log.error(
+                    "A lost call could not be ended: Redis refused the script.",
+                    workspace=self._ws, call_id=known.call.call_id, error=str(error),
+                )  # fmt: skip

@@ -1,0 +1,220 @@
+"""The transcripts that somebody has open: one reader a watched call, however many watch it.
+
+A reader subscribes to the call's partials, reads its stream from the beginning and follows it (docs/protocol.md, «Snapshot
+and tail»); a new incarnation is read from the beginning again. It leaves Redis when the last watcher has left.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+from livemon_runtime.keys import Keys
+from redis.asyncio import Redis
+
+from .feed import CallFeed, FeedState
+from .list_feed import SILENCE_MS, feed_json
+from .outbox import Outbox
+from .presence import Presence
+from .registry import Change, LiveCall
+from .rows import people
+from .transcript import Key, Transcript, Update
+from .transcript_reader import TranscriptReader
+
+PAGE = 500
+MAX_WATCHED = 1_000
+
+
+class TooManyWatched(Exception):
+    """This node reads as many transcripts as it may."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{MAX_WATCHED} calls are open on this server already: close one, or try again shortly")
+
+
+class Watched:
+    """One call that is open somewhere: its details, its transcript, and the outboxes of those who watch."""
+
+    def __init__(self, live: LiveCall, calls: CallFeed, presence: Presence) -> None:
+        self.live = live
+        self.transcript = Transcript()
+        self.loaded = False
+        self._calls = calls
+        self._presence = presence
+        self._outboxes: set[Outbox] = set()
+        self._said_at = calls.now()
+
+    # --- watchers
+
+    def open(self) -> Outbox:
+        outbox = Outbox("call", self._fresh)
+        self._outboxes.add(outbox)
+        return outbox
+
+    def close(self, outbox: Outbox) -> None:
+        self._outboxes.discard(outbox)
+
+    @property
+    def watched(self) -> bool:
+        return bool(self._outboxes)
+
+    def older(self, outbox: Outbox, before: Key) -> None:
+        """Answer one watcher with the page before `before`."""
+        items, older = self.transcript.before(before, PAGE)
+        outbox.offer(_encode({"t": "older", "items": items, "older": older}))
+
+    # --- what happened
+
+    def begin(self) -> None:
+        """A new incarnation: the transcript is read from the beginning, and shown as it was until then."""
+        self.transcript = Transcript()
+        self.loaded = False
+
+    def load_done(self) -> None:
+        """The stream has been read to its present end."""
+        if not self.loaded:
+            self.loaded = True
+            self._say(self._reset())
+
+    def update(self, update: Update) -> None:
+        if not self.loaded:
+            return
+        if update.remove:
+            self._say({"t": "remove", "ids": update.remove})
+        if update.put:
+            self._say({"t": "put", "items": update.put})
+
+    def tell(self) -> None:
+        """The call, its listeners or its feed's state changed."""
+        self._say(self._details())
+
+    def tell_state(self, state: FeedState) -> None:
+        self._say({"t": "feed", "now": self._calls.now(), **feed_json(state)})
+
+    def tick(self) -> None:
+        """Say that the connection lives, if nothing else was said for 5 s."""
+        if self._calls.now() - self._said_at >= SILENCE_MS - 500:
+            self._say({"t": "tick", "now": self._calls.now()})
+
+    # --- messages
+
+    def _fresh(self) -> list[str]:
+        first = [_encode(self._details())]
+        return [*first, _encode(self._reset())] if self.loaded else first
+
+    def _reset(self) -> dict[str, object]:
+        items, older = self.transcript.newest(PAGE)
+        return {"t": "reset", "items": items, "older": older}
+
+    def _details(self) -> dict[str, object]:
+        live = self.live
+        return {
+            "t": "call",
+            "now": self._calls.now(),
+            "feed": feed_json(self._calls.state),
+            "call": live.call.model_dump(mode="json", exclude_none=True),
+            "controller": live.controller.model_dump(exclude_none=True) if live.controller else None,
+            "claim": live.claim.model_dump(exclude_none=True) if live.claim else None,
+            "listeners": people(self._presence.of(live.call.call_id)),
+            "quiet": live.quiet_since,
+            "rev": live.rev,
+            "incarnation": live.incarnation,
+        }
+
+    def _say(self, message: dict[str, object]) -> None:
+        self._said_at = self._calls.now()
+        if self._outboxes:
+            encoded = _encode(message)
+            for outbox in self._outboxes:
+                outbox.offer(encoded)
+
+
+class Transcripts:
+    """The watched calls of a workspace; `run()` owns their readers."""
+
+    def __init__(self, redis: Redis, keys: Keys, calls: CallFeed, presence: Presence) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._calls = calls
+        self._presence = presence
+        self._watched: dict[str, Watched] = {}
+        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        calls.changed.append(self._on_changes)
+        calls.state_changed.append(self._on_state)
+        presence.changed.append(self._on_presence)
+
+    def __len__(self) -> int:
+        """How many calls are being read."""
+        return len(self._readers)
+
+    async def run(self) -> None:
+        """Read what is watched until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                for call_id in self._watched:
+                    self._start(call_id)
+                while True:
+                    await asyncio.sleep(SILENCE_MS / 1000 / 5)
+                    for watched in self._watched.values():
+                        watched.tick()
+            finally:
+                self._tasks = None
+                self._readers.clear()
+
+    @asynccontextmanager
+    async def watch(self, live: LiveCall) -> AsyncIterator[tuple[Watched, Outbox]]:
+        """Watch a call, live or ended. Raises `TooManyWatched`."""
+        call_id = live.call.call_id
+        watched = self._watched.get(call_id)
+        if watched is None:
+            if len(self._watched) >= MAX_WATCHED:
+                raise TooManyWatched
+            watched = self._watched[call_id] = Watched(live, self._calls, self._presence)
+            self._start(call_id)
+        outbox = watched.open()
+        try:
+            yield watched, outbox
+        finally:
+            watched.close(outbox)
+            if not watched.watched and self._watched.get(call_id) is watched:
+                del self._watched[call_id]
+                self._stop(call_id)
+
+    def _start(self, call_id: str) -> None:
+        if self._tasks is not None:
+            reader = TranscriptReader(self._redis, self._keys, self._calls, self._watched[call_id])
+            self._readers[call_id] = self._tasks.create_task(reader.run(), name=f"transcript:{call_id}")
+
+    def _stop(self, call_id: str) -> None:
+        reader = self._readers.pop(call_id, None)
+        if reader is not None:
+            reader.cancel()
+
+    def _on_changes(self, changes: list[Change]) -> None:
+        for change in changes:
+            watched = self._watched.get(change.call_id)
+            if watched is None:
+                continue
+            anew = watched.live.incarnation != change.now.incarnation
+            watched.live = change.now
+            watched.tell()
+            if anew:
+                self._stop(change.call_id)
+                watched.begin()
+                self._start(change.call_id)
+
+    def _on_presence(self, call_ids: set[str]) -> None:
+        for call_id in call_ids & self._watched.keys():
+            self._watched[call_id].tell()
+
+    def _on_state(self, state: FeedState) -> None:
+        for watched in self._watched.values():
+            watched.tell_state(state)
+
+
+def _encode(message: dict[str, object]) -> str:
+    return orjson.dumps(message).decode()
+
+

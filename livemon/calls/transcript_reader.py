@@ -1,0 +1,116 @@
+"""Reading one call's transcript from Redis: the partials' channel and the stream, from its beginning. It shows nothing."""
+
+import asyncio
+from typing import Protocol, cast
+
+from livemon_runtime.errors import ProtocolError
+from livemon_runtime.keys import Keys
+from livemon_runtime.protocol import ENTRY, Turn, read
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+from livemon.redis_client import BLOCK_MS
+
+from .feed import AWAY, CallFeed
+from .registry import LiveCall
+from .stored import entry_id
+from .transcript import Transcript, Update
+
+COUNT = 500
+_BACKOFF_S = 0.25
+_MAX_BACKOFF_S = 5.0
+
+
+class Shown(Protocol):
+    """What a reader fills."""
+
+    live: LiveCall
+    transcript: Transcript
+
+    def load_done(self) -> None: ...
+    def update(self, update: Update) -> None: ...
+
+
+class TranscriptReader:
+    """Fills one `Shown` from Redis until cancelled, through outages."""
+
+    def __init__(self, redis: Redis, keys: Keys, calls: CallFeed, shown: Shown) -> None:
+        self._redis = redis
+        self._calls = calls
+        self._shown = shown
+        self._call_id = shown.live.call.call_id
+        self._stream = keys.transcript(self._call_id)
+        self._channel = keys.partials(self._call_id)
+        self._cursor = "0-0"
+
+    async def run(self) -> None:
+        backoff = _BACKOFF_S
+        while True:
+            pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+            try:
+                await pubsub.ssubscribe(self._channel)
+                await self._read(None)
+                backoff = _BACKOFF_S
+                await self._follow(pubsub)
+            except* AWAY:
+                pass
+            finally:
+                await _close(pubsub)
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, _MAX_BACKOFF_S)
+
+    async def _follow(self, pubsub: PubSub) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read_entries(), name=f"entries:{self._call_id}")
+            tasks.create_task(self._read_partials(pubsub), name=f"partials:{self._call_id}")
+
+    async def _read_entries(self) -> None:
+        while True:
+            await self._read(BLOCK_MS)
+
+    async def _read(self, block_ms: int | None) -> None:
+        """Read what there is; without `block_ms`, to the stream's present end."""
+        while True:
+            answer = await self._redis.xread({self._stream: self._cursor}, count=COUNT, block=block_ms)
+            batches = cast("list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", answer)
+            entries = batches[0][1] if batches else []
+            for stream_id, fields in entries:
+                self._cursor = stream_id.decode()
+                self._entry(entry_id(self._cursor)[0], fields)
+            if block_ms is not None:
+                return
+            if len(entries) < COUNT:
+                self._shown.load_done()
+                return
+
+    def _entry(self, n: int, fields: dict[bytes, bytes]) -> None:
+        try:
+            self._shown.update(self._shown.transcript.entry(n, read(ENTRY, fields.get(b"data", b""))))
+        except ProtocolError as error:
+            self._drop("entry", error)
+
+    async def _read_partials(self, pubsub: PubSub) -> None:
+        while True:
+            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=BLOCK_MS / 1000)
+            if message is not None:
+                self._partial(cast(bytes, message["data"]))
+
+    def _partial(self, data: bytes) -> None:
+        try:
+            turn = read(ENTRY, data)
+            if not isinstance(turn, Turn):
+                raise ProtocolError("malformed", f"a partial with the role {turn.role}")
+            self._shown.update(self._shown.transcript.partial(turn))
+        except ProtocolError as error:
+            self._drop("partial", error)
+
+    def _drop(self, kind: str, error: ProtocolError) -> None:
+        self._calls.drops.drop(kind, error, self._shown.live.runtime, self._calls.now(), self._call_id)
+
+
+async def _close(pubsub: PubSub) -> None:
+    """Leave Redis; a connection that is broken already is none to leave."""
+    try:
+        await pubsub.aclose()
+    except AWAY:
+        return

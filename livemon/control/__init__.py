@@ -1,0 +1,1 @@
+"""Commands to runtimes: end a call (and, with take-over, claim it)."""

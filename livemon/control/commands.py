@@ -1,0 +1,141 @@
+"""Commands to the runtimes that hold the calls: sent through Redis, answered by an event, given up after a deadline.
+
+It sends, and never repeats by itself; nothing here changes a call, only its runtime does.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+from livemon_runtime.keys import Keys
+from livemon_runtime.protocol import COMMAND_DEADLINE_MS, COMMANDS_KEPT, CommandResult, EndCommand
+from redis.asyncio import Redis
+
+from livemon.calls.feed import AWAY, CallFeed, State
+from livemon.calls.registry import Change, LiveCall
+from livemon.metrics import COMMANDS
+
+from .outcomes import CommandFailed, Declined, NoAnswer, RedisAway, TooMany
+
+MAX_WAITING = 1_000
+SLACK_MS = 500
+"""How much longer than the deadline an answer may take on its way back."""
+
+_log = structlog.get_logger("livemon.control")
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    call_id: str
+    answer: "asyncio.Future[CommandResult | None]"
+    """None: the call has ended, whoever ended it."""
+
+
+class Control:
+    """Sends commands for one workspace and awaits their results from the feed."""
+
+    def __init__(self, redis: Redis, keys: Keys, calls: CallFeed, deadline_ms: int = COMMAND_DEADLINE_MS) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._calls = calls
+        self._deadline_ms = deadline_ms
+        self._waiting: dict[str, _Waiting] = {}
+        calls.answered.append(self._on_answer)
+        calls.changed.append(self._on_changes)
+
+    def __len__(self) -> int:
+        """How many commands wait for an answer."""
+        return len(self._waiting)
+
+    async def end(self, call_id: str, by: str, by_name: str) -> None:
+        """End the call for everyone; return once its runtime has said so, or if it has ended already.
+
+        `by` and `by_name` say who asks. Raises a `CommandFailed` whose text can be shown.
+        """
+        outcome = "ok"
+        try:
+            live = await self._live(call_id)
+            if live is not None:
+                await self._end(live, by, by_name)
+        except CommandFailed as failure:
+            outcome = failure.code
+            raise
+        finally:
+            COMMANDS.labels(self._keys.workspace, "end", outcome).inc()
+            _log.info("end", workspace=self._keys.workspace, call_id=call_id, by=by, outcome=outcome)
+
+    async def _live(self, call_id: str) -> LiveCall | None:
+        """The call, None if it has ended. Raises `Declined` if there is no such call."""
+        try:
+            live = await self._calls.find(call_id)
+        except AWAY as error:
+            raise RedisAway from error
+        if live is None:
+            raise Declined("not_found")
+        return None if live.over else live
+
+    async def _end(self, live: LiveCall, by: str, by_name: str) -> None:
+        call_id = live.call.call_id
+        if "end" not in live.call.capabilities:
+            raise Declined("unsupported")
+        command = EndCommand(
+            type="end",
+            command_id=uuid4().hex,
+            call_id=call_id,
+            by=by[:512],
+            by_name=by_name[:512],
+            deadline=self._calls.now() + self._deadline_ms,
+        )
+        with self._expect(command.command_id, call_id) as answer:
+            await self._send(live.runtime, command)
+            result = await self._await(answer, call_id)
+        if result is not None and not result.ok:
+            code = result.error.code if result.error else "failed"
+            if code != "already_ended":
+                raise Declined(code, result.error.message if result.error else "")
+
+    async def _send(self, runtime: str, command: EndCommand) -> None:
+        try:
+            if not await self._redis.exists(self._keys.runtime(runtime)):
+                raise NoAnswer(gone=True)
+            data = command.model_dump_json()
+            await self._redis.xadd(
+                self._keys.commands(runtime), {"data": data}, maxlen=COMMANDS_KEPT, approximate=True
+            )
+        except AWAY as error:
+            raise RedisAway from error
+
+    async def _await(self, answer: "asyncio.Future[CommandResult | None]", call_id: str) -> CommandResult | None:
+        try:
+            return await asyncio.wait_for(answer, (self._deadline_ms + SLACK_MS) / 1000)
+        except TimeoutError as error:
+            if self._calls.state.state is State.STALE:
+                raise RedisAway from error
+            if self._calls.get(call_id) is None:
+                return None
+            raise NoAnswer from error
+
+    @contextmanager
+    def _expect(self, command_id: str, call_id: str) -> "Iterator[asyncio.Future[CommandResult | None]]":
+        if len(self._waiting) >= MAX_WAITING:
+            raise TooMany
+        answer: asyncio.Future[CommandResult | None] = asyncio.get_running_loop().create_future()
+        self._waiting[command_id] = _Waiting(call_id, answer)
+        try:
+            yield answer
+        finally:
+            del self._waiting[command_id]
+
+    def _on_answer(self, result: CommandResult) -> None:
+        waiting = self._waiting.get(result.command_id)
+        if waiting and waiting.call_id == result.call_id and not waiting.answer.done():
+            waiting.answer.set_result(result)
+
+    def _on_changes(self, changes: list[Change]) -> None:
+        over = {change.call_id for change in changes if change.now.over}
+        for waiting in self._waiting.values():
+            if waiting.call_id in over and not waiting.answer.done():
+                waiting.answer.set_result(None)

@@ -1,0 +1,1 @@
+"""RTP in from Redis, WebRTC out to browsers."""

@@ -1,0 +1,308 @@
+"""Live Listen: browsers that hear a call, and of whom the call never knows (docs/ux.md, «Live Listen»).
+
+Nothing here publishes audio or writes anything of a call but its tap. A listener ends when asked to, and by itself:
+with the call, with the person's session or role, and when the browser is gone. Audit and the right to listen are the
+caller's business.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from livemon.calls.feed import CallFeed
+from livemon.calls.presence import Presence
+from livemon.calls.registry import Change
+from livemon_runtime.errors import RtpError
+from livemon_runtime.keys import Keys, Voice
+from livemon_runtime.protocol import Call
+
+from .audio_reader import AudioReader
+from .errors import CallNotFound, CallOver, NotAudible, PeerFailed, RedisAway, TooMany
+from .fan_out import Outlet
+from .metrics import LISTENERS, LISTENERS_STOPPED
+from .offer import Offer, codec_name, read_offer
+from .peer import Peer
+from .taps import Taps
+from .voices import CallVoices
+
+VOICES: tuple[Voice, ...] = ("caller", "agent")
+MOST_LISTENERS = 1_000
+MOST_OF_ONE_PERSON = 16
+CHECK_EVERY_S = 0.25
+CONNECT_TIMEOUT_S = 15.0
+SILENCE_S = 20.0
+SILENCE_PACKETS = 1_000
+CLOSE_TIMEOUT_S = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Held(Protocol):
+    """A session that is watched; `ended` is set when it, or its right, is gone (`livemon.access.sessions`)."""
+
+    @property
+    def ended(self) -> asyncio.Event: ...
+
+
+Hold = AbstractAsyncContextManager[Held]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the browser needs: `voices` in the order of the answer's media sections."""
+
+    listener_id: str
+    sdp: str
+    voices: tuple[Voice, ...] = VOICES
+
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """One browser that hears one call."""
+
+    listener_id: str
+    user_id: str
+    name: str
+    voices: CallVoices
+    opened_at: float
+    peer: Peer = field(init=False)
+    outlets: dict[Voice, Outlet] = field(default_factory=dict[Voice, Outlet])
+    held: Held | None = None
+    reason: str = ""
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.peer = Peer(self.voices.codecs, on_connected=self.start)
+
+    def start(self) -> None:
+        """Send the call's packets from now on, in mid-word."""
+        if not self.stopped.is_set():
+            self.outlets = self.peer.outlets()
+            for voice, outlet in self.outlets.items():
+                self.voices.lines[voice].fan_out.add(outlet)
+
+    def stop(self, reason: str) -> None:
+        """Not one packet more; the rest is let go of by the listener's own task."""
+        if not self.stopped.is_set():
+            self.reason = reason
+            for voice, outlet in self.outlets.items():
+                self.voices.lines[voice].fan_out.remove(outlet)
+            self.stopped.set()
+
+
+class Listening:
+    """Opens and closes listeners of one workspace on this node. `run` owns every task of theirs."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        node_id: str,
+        calls: CallFeed,
+        presence: Presence,
+        *,
+        most_listeners: int = MOST_LISTENERS,
+    ) -> None:
+        self._keys, self._calls, self._presence = keys, calls, presence
+        self._most_listeners = most_listeners
+        self._reader = AudioReader(redis)
+        self._taps = Taps(redis, keys, node_id, self._runtime_of)
+        self._voices: dict[str, CallVoices] = {}
+        self._listeners: dict[str, Listener] = {}
+        self._opening: dict[str, int] = {}  # call id -> offers being answered, for which the voices are kept
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Serve listeners until cancelled; then each of them is let go."""
+        self._calls.changed.append(self._note_changes)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._reader.run(), name="audio reader")
+                tasks.create_task(self._taps.run(), name="taps")
+                tasks.create_task(self._check(), name="listeners' check")
+        finally:
+            self._tasks = None
+            self._calls.changed.remove(self._note_changes)
+
+    async def open(self, call_id: str, user_id: str, name: str, sdp: str, hold: Hold | None = None) -> Answer:
+        """Let a browser hear a call. `hold` ends the listening with the session that asked for it.
+
+        Raises a `ListenError` whose text says why not.
+        """
+        call = await self._audible(call_id)
+        self._check_limits(user_id)
+        offer = read_offer(sdp, len(VOICES))
+        self._opening[call_id] = self._opening.get(call_id, 0) + 1
+        try:
+            voices = self._voices_of(call)
+            return await self._admit(voices, user_id, name, offer, hold)
+        finally:
+            self._opening[call_id] -= 1
+            if not self._opening[call_id]:
+                del self._opening[call_id]
+            await self._release(call_id)
+
+    async def close(self, listener_id: str) -> None:
+        """Stop a listener; harmless when it is gone already. Returns when nothing is sent any more."""
+        listener = self._listeners.get(listener_id)
+        if listener is None:
+            return
+        listener.stop("asked")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await listener.gone.wait()
+
+    def owner(self, listener_id: str) -> str | None:
+        """The user id whose listener it is; None when there is no such listener."""
+        listener = self._listeners.get(listener_id)
+        return listener.user_id if listener else None
+
+    def count(self, call_id: str) -> int:
+        """How many listen to the call on this node."""
+        return sum(listener.voices.call_id == call_id for listener in self._listeners.values())
+
+    # --- opening -------------------------------------------------------------------------------------------------
+
+    async def _audible(self, call_id: str) -> Call:
+        try:
+            live = self._calls.get(call_id) or await self._calls.find(call_id)
+        except (RedisError, OSError) as error:
+            raise RedisAway from error
+        if live is None:
+            raise CallNotFound(call_id)
+        if live.over:
+            raise CallOver(call_id)
+        if live.call.audio is None or "listen" not in live.call.capabilities:
+            raise NotAudible("its runtime does not share audio")
+        return live.call
+
+    def _check_limits(self, user_id: str) -> None:
+        if len(self._listeners) + sum(self._opening.values()) >= self._most_listeners:
+            raise TooMany(self._most_listeners, "This server is")
+        if sum(listener.user_id == user_id for listener in self._listeners.values()) >= MOST_OF_ONE_PERSON:
+            raise TooMany(MOST_OF_ONE_PERSON, "You are")
+
+    def _voices_of(self, call: Call) -> CallVoices:
+        """The call's voices, which are read from Redis from now on."""
+        assert call.audio is not None
+        voices = self._voices.get(call.call_id)
+        if voices is None or not _same_codecs(voices, call):
+            voices = self._voices[call.call_id] = CallVoices(call.call_id, call.audio, time.monotonic, self._refuse)
+            for voice in VOICES:
+                self._reader.subscribe(self._keys.audio(call.call_id, voice), partial(voices.take, voice))
+        return voices
+
+    async def _admit(self, voices: CallVoices, user_id: str, name: str, offer: Offer, hold: Hold | None) -> Answer:
+        for section, voice in enumerate(VOICES):
+            if not offer.can_play(section, codec_name(voices.codecs[voice])):
+                raise NotAudible(f"this browser does not play {codec_name(voices.codecs[voice])}")
+        if self._tasks is None:
+            raise PeerFailed("livemon is starting or stopping")
+        listener = Listener(secrets.token_urlsafe(16), user_id, name, voices, time.monotonic())
+        try:
+            sdp = await listener.peer.answer(offer)
+            await self._ask_for_audio(voices.call_id, user_id, name)
+        except BaseException:
+            listener.stop("not_opened")
+            await listener.peer.close()
+            raise
+        self._listeners[listener.listener_id] = listener
+        LISTENERS.inc()
+        self._tasks.create_task(self._attend(listener, hold), name=f"listener {listener.listener_id}")
+        return Answer(listener.listener_id, sdp)
+
+    async def _ask_for_audio(self, call_id: str, user_id: str, name: str) -> None:
+        try:
+            await self._taps.want(call_id, user_id, name)
+        except (RedisError, OSError) as error:
+            raise RedisAway from error
+
+    # --- while they listen ---------------------------------------------------------------------------------------
+
+    async def _attend(self, listener: Listener, hold: Hold | None) -> None:
+        """A listener's whole life, and the one place where everything of it is let go."""
+        try:
+            async with hold or contextlib.nullcontext() as listener.held:
+                self._presence.join(listener.voices.call_id, listener.listener_id, listener.user_id, listener.name)
+                await listener.stopped.wait()
+        except Exception:
+            # one listener's failure must not end the others', which share the task group
+            _log.exception("a listener failed", call_id=listener.voices.call_id)
+            listener.stop("failed")
+        finally:
+            listener.stop("shutdown")
+            await self._take_leave(listener)
+
+    async def _take_leave(self, listener: Listener) -> None:
+        self._listeners.pop(listener.listener_id, None)
+        self._presence.leave(listener.listener_id)
+        LISTENERS.dec()
+        LISTENERS_STOPPED.labels(listener.reason).inc()
+        _log.info("a listener has stopped", call_id=listener.voices.call_id, reason=listener.reason)
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await listener.peer.close()
+                await self._release(listener.voices.call_id)
+        except (RedisError, OSError, TimeoutError) as error:
+            _log.warning("a listener was let go with an error", reason=listener.reason, error=str(error))
+        finally:
+            listener.gone.set()
+
+    async def _release(self, call_id: str) -> None:
+        """Stop reading a call's audio when nobody listens and nobody is about to."""
+        if call_id in self._opening or self.count(call_id) or self._voices.pop(call_id, None) is None:
+            return
+        for voice in VOICES:
+            self._reader.unsubscribe(self._keys.audio(call_id, voice))
+        await self._taps.drop(call_id)
+
+    async def _check(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            now = time.monotonic()
+            for listener in list(self._listeners.values()):
+                if reason := self._reason_to_stop(listener, now):
+                    listener.stop(reason)
+
+    def _reason_to_stop(self, listener: Listener, now: float) -> str | None:
+        peer = listener.peer
+        live = self._calls.get(listener.voices.call_id)
+        if live is None or live.over:
+            return "call_ended"
+        if listener.held is not None and listener.held.ended.is_set():
+            return "session_ended"
+        if peer.over.is_set():
+            return "connection_lost"
+        if not peer.connected.is_set() and now - listener.opened_at > CONNECT_TIMEOUT_S:
+            return "never_connected"
+        if peer.sent_unheard > SILENCE_PACKETS and now - peer.heard_at > SILENCE_S:
+            return "browser_silent"
+        return None if _same_codecs(listener.voices, live.call) else "codec_changed"
+
+    def _note_changes(self, changes: list[Change]) -> None:
+        over = {change.call_id for change in changes if change.now.over}
+        for listener in list(self._listeners.values()) if over else ():
+            if listener.voices.call_id in over:
+                listener.stop("call_ended")
+
+    def _refuse(self, call_id: str, error: RtpError) -> None:
+        self._calls.drops.drop("packet", error, self._runtime_of(call_id), self._calls.now(), call_id)
+
+    def _runtime_of(self, call_id: str) -> str | None:
+        live = self._calls.get(call_id)
+        return live.runtime if live else None
+
+
+def _same_codecs(voices: CallVoices, call: Call) -> bool:
+    return call.audio is not None and voices.codecs == {"caller": call.audio.caller, "agent": call.audio.agent}

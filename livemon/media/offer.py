@@ -1,0 +1,110 @@
+"""Reads a listener's SDP offer (RFC 8866, RFC 9429) and decides whether it may be answered. Pure; no I/O.
+
+An offer that could carry a microphone is refused here, whatever the page says. The browser's ICE candidates are taken
+out: livemon answers connectivity checks and learns the address they come from, as an ICE-lite agent would. So an offer
+cannot aim our checks at other hosts, and no mDNS name has to be resolved (1 s in aioice).
+"""
+
+from dataclasses import dataclass
+
+from aiortc.sdp import MediaDescription, SessionDescription
+
+from livemon_runtime.codecs import Codec
+
+from .errors import BadOffer, MicrophoneRefused
+
+MAX_OFFER = 64_000
+"""Characters; a browser's offer of two audio sections has about 4,000."""
+
+_DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
+_UNUSED = ("a=candidate:", "a=end-of-candidates")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An acceptable offer: `sdp` without candidates, and for each audio section the codecs (`opus/48000`) it plays."""
+
+    sdp: str
+    plays: tuple[frozenset[str], ...]
+
+    def can_play(self, section: int, mime: str) -> bool:
+        return mime in self.plays[section]
+
+
+def read_offer(text: str, sections: int) -> Offer:
+    """Read an offer of exactly `sections` audio sections that only receive.
+
+    Raises `MicrophoneRefused` if one of them could send, `BadOffer` for everything else that cannot be answered.
+    """
+    if len(text) > MAX_OFFER:
+        raise BadOffer(f"{len(text)} characters, at most {MAX_OFFER}")
+    lines = [line for line in text.splitlines() if line and not line.startswith(_UNUSED)]
+    sdp = "\r\n".join(lines) + "\r\n"
+    parsed = _parse(sdp)
+    _refuse_microphone(lines, parsed)
+    if [media.kind for media in parsed.media] != ["audio"] * sections:
+        raise BadOffer(f"it needs {sections} audio sections and nothing else")
+    for media in parsed.media:
+        _check_section(media)
+    _check_bundle(parsed)
+    return Offer(sdp, tuple(_codecs(media) for media in parsed.media))
+
+
+def codec_name(codec: Codec) -> str:
+    """The codec that a browser gets for a voice, as `Offer.plays` names it: Opus stands for all kinds of L16."""
+    return {Codec.PCMU: "pcmu/8000", Codec.PCMA: "pcma/8000"}.get(codec, "opus/48000")
+
+
+def _parse(sdp: str) -> SessionDescription:
+    if not sdp.startswith("v=0"):
+        raise BadOffer("it is not SDP")
+    try:
+        return SessionDescription.parse(sdp)
+    except Exception as error:
+        # aiortc's parser answers bad input with whatever exception its code runs into
+        raise BadOffer("it is not well-formed SDP") from error
+
+
+def _refuse_microphone(lines: list[str], parsed: SessionDescription) -> None:
+    """RFC 8866, section 6.7: without a direction a section is sendrecv; one at session level is the default."""
+    if any(media.msid or any(source.msid for source in media.ssrc) for media in parsed.media if media.kind == "audio"):
+        raise MicrophoneRefused
+    kind, directions, default = "", list[str](), "sendrecv"
+    for line in lines:
+        if line.startswith("m="):
+            kind = line[2:].split(" ", 1)[0]
+            directions.append(default if kind == "audio" else "inactive")
+        elif line[2:] in _DIRECTIONS and line.startswith("a="):
+            if not directions:
+                default = line[2:]
+            elif kind == "audio":
+                directions[-1] = line[2:]
+    if any(direction in ("sendrecv", "sendonly") for direction in directions):
+        raise MicrophoneRefused
+
+
+def _check_section(media: MediaDescription) -> None:
+    if media.direction != "recvonly":
+        raise BadOffer("an audio section does not receive")
+    if media.port == 0 or media.profile != "UDP/TLS/RTP/SAVPF":
+        raise BadOffer("an audio section is off, or not secured by DTLS")
+    if not media.rtcp_mux or not media.rtp.muxId:
+        raise BadOffer("an audio section lacks a=rtcp-mux or a=mid")
+    if not (media.ice and media.ice.usernameFragment and media.ice.password):
+        raise BadOffer("the ICE credentials are missing")
+    if len(media.ice.usernameFragment) > 256 or len(media.ice.password) > 256:
+        raise BadOffer("the ICE credentials are longer than RFC 8839 allows")
+    if media.dtls is None or not media.dtls.fingerprints or media.dtls.role not in ("auto", "client", "server"):
+        raise BadOffer("the DTLS fingerprint is missing")
+
+
+def _check_bundle(parsed: SessionDescription) -> None:
+    mids = [media.rtp.muxId for media in parsed.media]
+    if len(set(mids)) != len(mids):
+        raise BadOffer("two sections have the same a=mid")
+    if not any(group.semantic == "BUNDLE" and set(mids) <= set(group.items) for group in parsed.group):
+        raise BadOffer("its sections are not bundled")
+
+
+def _codecs(media: MediaDescription) -> frozenset[str]:
+    return frozenset(f"{codec.mimeType.split('/')[1].lower()}/{codec.clockRate}" for codec in media.rtp.codecs)

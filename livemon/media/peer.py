@@ -1,0 +1,146 @@
+"""One listening browser's connection: ICE, DTLS and SDP by aiortc; voices go out through `fan_out`, nothing comes in.
+
+It knows neither calls nor Redis. RTP that a browser sends in spite of the answer is counted and discarded before
+anything could read it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pylibsrtp
+from aiortc import (
+    MediaStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpCodecCapability,
+    RTCRtpSender,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
+from aiortc.rtcrtpparameters import RTCRtpSendParameters
+from aiortc.rtp import HeaderExtensionsMap
+
+from livemon_runtime.codecs import Codec
+from livemon_runtime.keys import Voice
+
+from . import ice
+from .errors import BadOffer, PeerFailed
+from .fan_out import MAX_UNSENT, Outlet
+from .metrics import PACKETS_REFUSED
+from .offer import Offer, codec_name
+
+ANSWER_TIMEOUT_S = 5.0
+
+ice.configure()
+
+
+class Peer:
+    """A connection that sends the given voices.
+
+    `on_connected` is called when packets can be sent; `over` is set when it is lost, closed or has failed.
+    """
+
+    def __init__(self, codecs: Mapping[Voice, Codec], on_connected: Callable[[], None]) -> None:
+        configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        self._connection = RTCPeerConnection(configuration)
+        self._transceivers: dict[Voice, RTCRtpTransceiver] = {
+            voice: self._add_voice(voice, codec) for voice, codec in codecs.items()
+        }
+        self._way: Any = next(iter(self._transceivers.values())).sender.transport
+        self._way._handle_rtp_data = self._discard
+        self._handle_rtcp: Any = self._way._handle_rtcp_data
+        self._way._handle_rtcp_data = self._hear
+        self.heard_at = time.monotonic()
+        self.sent_unheard = 0  # packets since the browser's last report
+        self.discarded = 0
+        self.connected, self.over = asyncio.Event(), asyncio.Event()
+        self._on_connected = on_connected
+        self._connection.on("connectionstatechange", self._note_state)
+
+    async def answer(self, offer: Offer) -> str:
+        """The SDP answer, complete with candidates. Raises `BadOffer` or `PeerFailed`."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await self._connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+                await self._connection.setLocalDescription(await self._connection.createAnswer())
+        except TimeoutError as error:
+            raise PeerFailed("the server's network addresses could not be read in time") from error
+        except OSError as error:
+            raise PeerFailed("the server has no free network port") from error
+        except Exception as error:
+            # aiortc has no error of its own for what a hostile offer makes it run into
+            raise BadOffer("it cannot be answered") from error
+        return self._connection.localDescription.sdp
+
+    def outlets(self) -> dict[Voice, Outlet]:
+        """Where each voice's packets go in, once it is connected."""
+        return {voice: self._outlet(transceiver) for voice, transceiver in self._transceivers.items()}
+
+    async def close(self) -> None:
+        await self._connection.close()
+        self.over.set()
+
+    def send(self, packet: bytes) -> bool:
+        """Protect an RTP packet and send it, if the socket takes it."""
+        pair = self._way.transport._connection._nominated.get(1)
+        if pair is None or self.over.is_set():
+            return False
+        socket = pair.protocol.transport
+        if socket.is_closing() or socket.get_write_buffer_size() > MAX_UNSENT:
+            return False
+        try:
+            socket.sendto(self._way._tx_srtp.protect(packet), pair.remote_addr)
+        except (OSError, pylibsrtp.Error):
+            self.over.set()
+            return False
+        self.sent_unheard += 1
+        return True
+
+    def _add_voice(self, voice: Voice, codec: Codec) -> RTCRtpTransceiver:
+        transceiver = self._connection.addTransceiver(_Parked(), direction="sendonly")
+        transceiver.setCodecPreferences([_capability(codec)])
+        # named so in the answer's a=msid, by which the page tells the voices apart
+        transceiver.sender._stream_id = transceiver.sender._track_id = voice  # pyright: ignore[reportPrivateUsage]
+        return transceiver
+
+    def _outlet(self, transceiver: RTCRtpTransceiver) -> Outlet:
+        codecs, headers = transceiver._codecs, transceiver._headerExtensions  # pyright: ignore[reportPrivateUsage]
+        extensions = HeaderExtensionsMap()
+        extensions.configure(RTCRtpSendParameters(codecs=codecs, headerExtensions=headers))
+        return Outlet(transceiver.sender, self, codecs[0].payloadType or 0, transceiver.mid or "", extensions)
+
+    def _note_state(self) -> None:
+        if self._connection.connectionState == "connected":
+            self.heard_at = time.monotonic()
+            self.connected.set()
+            self._on_connected()
+        elif self._connection.connectionState in ("failed", "closed"):
+            self.over.set()
+
+    async def _discard(self, data: bytes, arrival_time_ms: int) -> None:
+        self.discarded += 1
+        PACKETS_REFUSED.inc()
+
+    async def _hear(self, data: bytes) -> None:
+        self.heard_at, self.sent_unheard = time.monotonic(), 0
+        await self._handle_rtcp(data)
+
+
+class _Parked(MediaStreamTrack):
+    """A track that never has a frame: aiortc's own sender waits for it, and leaves sending to the outlet."""
+
+    kind = "audio"
+
+    async def recv(self) -> Any:
+        await asyncio.Event().wait()
+
+
+def _capability(codec: Codec) -> RTCRtpCodecCapability:
+    name = codec_name(codec)
+    for capability in RTCRtpSender.getCapabilities("audio").codecs:
+        if f"{capability.mimeType.split('/')[1].lower()}/{capability.clockRate}" == name:
+            return capability
+    raise AssertionError(f"aiortc does not offer {name}")

@@ -1,0 +1,47 @@
+"""One workspace's live part on this node: the calls, their feeds, who listens, and the commands.
+
+It holds no truth (that is in the runtimes, shared through Redis) and knows neither HTTP nor screens. The Node owns one for
+each workspace and runs `run()` in its own TaskGroup; everything here may be used from the event loop at any time, also
+before Redis has answered: the feeds then say that they are stale.
+"""
+
+import asyncio
+
+from livemon_runtime.keys import Keys
+from redis.asyncio import Redis
+
+from livemon.calls.feed import CallFeed, FeedTiming
+from livemon.calls.list_feed import ListFeed
+from livemon.calls.presence import Presence
+from livemon.calls.transcript_feed import Transcripts
+from livemon.control.commands import Control
+from livemon.media.listening import Listening
+
+
+class Workspace:
+    """The live part of the workspace `slug`.
+
+    `redis` is made by `livemon.redis_client.connect` (it must not repeat writes, and its socket timeout must be longer
+    than a blocking read); whoever made it closes it. `node_id` names this process among the nodes on one Redis.
+    """
+
+    def __init__(self, slug: str, redis: Redis, node_id: str, *, timing: FeedTiming | None = None) -> None:
+        self.slug = slug
+        self.node_id = node_id
+        self.redis = redis
+        self.keys = Keys(slug)
+        self.calls = CallFeed(redis, self.keys, timing=timing)
+        self.presence = Presence(redis, self.keys, node_id, now=self.calls.now)
+        self.list_feed = ListFeed(self.calls, self.presence)
+        self.transcripts = Transcripts(redis, self.keys, self.calls, self.presence)
+        self.control = Control(redis, self.keys, self.calls)
+        self.listening = Listening(redis, self.keys, node_id, self.calls, self.presence)
+
+    async def run(self) -> None:
+        """Follow Redis until cancelled; an outage of Redis does not end it."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.calls.run(), name=f"calls:{self.slug}")
+            tasks.create_task(self.presence.run(), name=f"presence:{self.slug}")
+            tasks.create_task(self.list_feed.run(), name=f"list:{self.slug}")
+            tasks.create_task(self.transcripts.run(), name=f"transcripts:{self.slug}")
+            tasks.create_task(self.listening.run(), name=f"listening:{self.slug}")

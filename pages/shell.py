@@ -1,0 +1,166 @@
+"""The one page that NiceGUI serves: header, the live view, and sub pages for everything else.
+
+Routes and sub pages are guarded separately: moving between sub pages goes over the open socket, which no guard over
+routes sees, so each builder here asks who the person is and what they may do, at that moment. What it does not do: show
+calls.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from nicegui import Client, background_tasks, ui
+from nicegui.elements.sub_pages import SubPages
+from starlette.requests import Request
+
+from components.account_menu import AccountMenu
+from components.connection_state import ConnectionState
+from livemon.access.person import Person
+from livemon.access.roles import Right
+from livemon.node import Node
+from livemon.texts import say
+from pages.card import card, words
+from pages.document import head, prefix_of
+from pages.live import LiveView
+
+_PARTING_SECONDS = 2.0
+
+
+class Pages(SubPages):
+    """The sub pages, with a designed page for an address that leads nowhere."""
+
+    def _render_404(self) -> None:
+        with card("not-found", say("not_found.title"), say("not_found.text", path=self._router.current_path)):
+            _link("/", say("not_found.home"), "lm-button is-primary")
+
+
+class Shell:
+    """One page of one person, from its first request until the browser or the session goes."""
+
+    def __init__(self, node: Node, person: Person, request: Request, client: Client) -> None:
+        self._node = node
+        self._person = person
+        self._request = request
+        self._client = client
+        self._live: LiveView | None = None
+        self._checked = True  # the first sub page is built within the request that the person came with
+
+    def build(self) -> None:
+        """Draw the page for the address of the request; sets the response's status."""
+        ui.add_head_html(head(prefix_of(self._request)))
+        ui.page_title(f"{say('nav.live')} · {say('brand')}")
+        watches = self._may_watch(self._person)
+        with ui.element("div").classes("lm-shell"):
+            self._header(watches)
+            if watches:
+                self._insecure_notice()
+            with ui.element("main").classes("lm-main") as main:
+                self._main = main
+                with ui.element("div").classes("lm-pages"):
+                    routes = {"/": self._home, "/live": self._list, "/live/{call_id}": self._call}
+                    Pages({path: builder for path, builder in routes.items()})
+        watching = background_tasks.create(self._until_ended(), name="session of a page")
+        self._client.on_delete(watching.cancel)
+
+    # ---- the frame
+
+    def _header(self, watches: bool) -> None:
+        with ui.element("header").classes("lm-header"):
+            with _link("/live" if watches else "/", "", "lm-brand"):
+                words("span", say("brand"))
+            with ui.element("nav").classes("lm-tabs").props(f'aria-label="{say("nav.label")}"'):
+                if watches:
+                    tab = _link("/live", say("nav.live"), "")
+                    tab.props('data-testid="nav-live-monitoring" aria-current="page"')
+            ui.element("div").classes("lm-space")
+            if watches:
+                ConnectionState()
+            role = say(f"role.{self._person.role.value}")
+            AccountMenu(name=self._person.name, role=role, workspace=self._person.workspace)
+
+    def _insecure_notice(self) -> None:
+        """Hidden by shell.css unless the browser says that the page is not secure."""
+        role = "admin" if self._person.role.may(Right.MANAGE) else "other"
+        with ui.element("div").classes("lm-notice lm-insecure").props('data-testid="insecure-page" role="note"'):
+            words("strong", say("insecure.title"))
+            words("span", say(f"insecure.{role}"))
+
+    # ---- sub pages
+
+    def _home(self) -> Awaitable[None] | None:
+        return self._with_person(self._show_home)
+
+    def _list(self) -> Awaitable[None] | None:
+        return self._with_person(lambda person: self._show_live(person, None))
+
+    def _call(self, call_id: str) -> Awaitable[None] | None:
+        return self._with_person(lambda person: self._show_live(person, call_id))
+
+    def _with_person(self, show: Callable[[Person], None]) -> Awaitable[None] | None:
+        """Build for the person of the request, or for whoever the session is by now."""
+        if self._checked:
+            self._checked = False
+            show(self._person)
+            return None
+        return self._ask_again(show)
+
+    async def _ask_again(self, show: Callable[[Person], None]) -> None:
+        person = await self._node.sessions.find(self._person.session_id)
+        if person is None:
+            self._leave()
+        else:
+            show(person)
+
+    def _show_home(self, person: Person) -> None:
+        if self._may_watch(person):
+            ui.navigate.to("/live")
+            return
+        self._hide_live()
+        role = say(f"role.{person.role.value}")
+        title = say("home.title", workspace=person.workspace)
+        with card("home", title, say("home.text", role=role)):
+            words("h2", say("home.who"))
+            with ui.element("table").classes("lm-who"):
+                for roles, what in (("home.live.who", "home.live"), ("home.all.who", "home.all")):
+                    with ui.element("tr"):
+                        words("th", say(roles)).props('scope="row"')
+                        words("td", say(what))
+
+    def _show_live(self, person: Person, call_id: str | None) -> None:
+        if not self._may_watch(person):
+            self._hide_live()
+            self._client.status_code = 403
+            card(
+                "forbidden",
+                say("forbidden.title"),
+                say("forbidden.text", name=person.name, role=say(f"role.{person.role.value}")),
+            )
+            return
+        if self._live is None:
+            self._live = LiveView(self._main, user_id=person.user_id, connect_to=self._node.connect_to)
+        self._live.show(call_id)
+
+    def _hide_live(self) -> None:
+        if self._live is not None:
+            self._live.hide()
+
+    @staticmethod
+    def _may_watch(person: Person) -> bool:
+        return person.role.may(Right.WATCH)
+
+    # ---- the end
+
+    async def _until_ended(self) -> None:
+        """Close the page once the session or the role is gone: the server says what comes in its place."""
+        async with self._node.sessions.hold(self._person.session_id) as hold:
+            await hold.ended.wait()
+        self._leave()
+        await asyncio.sleep(_PARTING_SECONDS)  # for the browser to be told; then the page is deaf, whatever it does
+        self._client.delete()
+
+    def _leave(self) -> None:
+        self._client.run_javascript("location.reload()")
+
+
+def _link(href: str, text: str, classes: str) -> ui.element:
+    link = words("a", text).classes(classes)
+    return link.props(f'href="{href}"')

@@ -1,0 +1,300 @@
+"""A call as its bot sees it: what is said here appears in livemon.
+
+No method blocks, raises into the bot or needs an `await`: what cannot be sent is dropped, counted and logged. To be
+used in the thread of the loop in which the `Runtime` runs.
+"""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from . import entries
+from .call_fields import checked
+from .errors import ProtocolError
+from .handlers import Handler, ask
+from .limits import EVENTS_PER_S, TokenBucket
+from .protocol import Call as CallData
+from .protocol import CallStatus
+from .record import CallRecord
+from .turn import Turn
+from .voice import Voices
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+_H = TypeVar("_H", bound=Handler)
+_ANSWER_S = 0.2
+"""Redis answers sooner, unless it is in trouble."""
+_UPDATABLE = frozenset(
+    {
+        "call_type",
+        "direction",
+        "from_number",
+        "to_number",
+        "agent_id",
+        "agent_name",
+        "agent_version",
+        "metadata",
+        "call_status",
+    }
+)
+
+
+class Call:
+    """Made by `Runtime.call`. Leaving its `async with` ends it: `agent_hangup`, or `error_…` after an exception."""
+
+    def __init__(self, runtime: "Runtime", record: CallRecord, capabilities: Iterable[str] | None) -> None:
+        self._runtime, self.record = runtime, record
+        self._own_capabilities = None if capabilities is None else list(capabilities)
+        self._started_ms = runtime.clock.now_ms() - record.call.start_timestamp
+        self._monotonic = runtime.clock.monotonic()
+        self._ids = f"{secrets.token_hex(3)}-"
+        self._count = 0
+        self._bucket = TokenBucket(EVENTS_PER_S)
+        self.handlers: dict[str, Handler] = {}
+        self.ending = False
+        """A supervisor's `end` is under way: the bot's hang-up is then its doing."""
+        self.voices = Voices.of(record.call, record.keys, runtime.publisher, runtime.clock, runtime.drops)
+        self.agent_silent = False
+        """The agent must say nothing: a supervisor has the caller, or it is not known whether one has."""
+        record.held = lambda: runtime.spawn(self._silence(True))
+        self._speak(self._derived())
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    @property
+    def call_id(self) -> str:
+        return self.record.call.call_id
+
+    @property
+    def ended(self) -> bool:
+        return self.record.over
+
+    @property
+    def controller(self) -> str | None:
+        """JSON of the supervisor who has the caller, None when the agent has."""
+        return self.record.controller or None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, Exception):
+            self.end(f"error_{_snake(kind.__name__)}")
+        else:
+            self.end()
+
+    def end(self, reason: str = "agent_hangup") -> None:
+        """The call is over, for good: `user_hangup`, `agent_hangup`, `max_duration_reached`, `error_…`."""
+        self._safely("end", lambda: self._end(reason))
+
+    def _end(self, reason: str) -> None:
+        if self.ended:
+            return
+        if self.ending and reason == "agent_hangup":
+            reason = "manual_stopped"
+        reason = reason if isinstance(reason, str) and reason else "agent_hangup"  # pyright: ignore[reportUnnecessaryIsInstance]
+        status = CallStatus.ERROR if reason.startswith("error") else CallStatus.ENDED
+        fields = {"call_status": status, "end_timestamp": self._runtime.clock.now_ms()}
+        self.record.become(self._checked({**fields, "disconnection_reason": reason}))
+        self.voices.close()
+        self._runtime.call_ended(self)
+
+    def update(self, **fields: Any) -> None:
+        """New values of `metadata` (whole), `agent_name`, …; `call_status="ongoing"` lists a registered call."""
+        self._safely("update", lambda: self._update(fields))
+
+    def _update(self, fields: dict[str, Any]) -> None:
+        for name in fields.keys() - _UPDATABLE:
+            self._drop("update", f"{name} cannot be changed: {', '.join(sorted(_UPDATABLE))} can")
+        wanted = {name: value for name, value in fields.items() if name in _UPDATABLE}
+        if wanted.get("call_status") not in (None, "ongoing", "registered") or self.record.controller:
+            wanted.pop("call_status", None)
+        if self.ended:
+            self._drop("after_end", "update")
+        elif wanted:
+            self.record.become(self._checked(wanted))
+            self._notice()
+
+    def _checked(self, fields: dict[str, Any]) -> CallData:
+        return checked(fields, dict(self.record.call), self._runtime.drops)
+
+    # --- the transcript -------------------------------------------------------------------------------------------
+
+    def agent_turn(self) -> Turn:
+        """A turn of the agent that begins now."""
+        return Turn(self, self._next_id(), "agent", self.elapsed_ms)
+
+    def user_turn(self) -> Turn:
+        """A turn of the caller's that begins now."""
+        return Turn(self, self._next_id(), "user", self.elapsed_ms)
+
+    caller_turn = user_turn
+
+    def tool_call(self, tool_call_id: str, name: str, arguments: Any = None, *, type: str | None = None) -> None:
+        """The agent calls a tool; `arguments`: JSON as a string, or what becomes JSON."""
+        self._safely("entry", lambda: self._tool_call(tool_call_id, name, arguments, type))
+
+    def _tool_call(self, tool_call_id: str, name: str, arguments: Any, kind: str | None) -> None:
+        text = entries.as_json({} if arguments is None else arguments)
+        self._say("tool_call_invocation", tool_call_id=tool_call_id, name=name, arguments=text, type=kind)
+
+    def tool_result(self, tool_call_id: str, content: Any = "", *, successful: bool = True) -> None:
+        """What came of it, however much later."""
+        self._safely("entry", lambda: self._tool_result(tool_call_id, content, successful))
+
+    def _tool_result(self, tool_call_id: str, content: Any, successful: bool) -> None:
+        text = entries.as_json(content)
+        self._say("tool_call_result", tool_call_id=tool_call_id, content=text, successful=successful)
+
+    def node_transition(
+        self,
+        former_node_id: str | None = None,
+        former_node_name: str | None = None,
+        new_node_id: str | None = None,
+        new_node_name: str | None = None,
+        transition_type: str | None = None,
+    ) -> None:
+        """The agent goes from one node of its flow to another."""
+        self._say(
+            "node_transition",
+            former_node_id=former_node_id,
+            former_node_name=former_node_name,
+            new_node_id=new_node_id,
+            new_node_name=new_node_name,
+            transition_type=transition_type,
+        )
+
+    def sms(self, content: str, *, direction: str = "outbound", multimedia: list[Any] | None = None) -> None:
+        """A text message within the call; `direction`: `inbound` (from the caller) or `outbound`."""
+        self._say("sms", content=content, direction=direction, multimedia=multimedia)
+
+    def dtmf(self, digit: str) -> None:
+        """The caller pressed a key."""
+        self._say("dtmf", digit=digit)
+
+    def injected(self, content: str, by: str | None = None) -> None:
+        """A hint that the agent was given. Those that come through livemon are entered by the SDK."""
+        self._say("injected", content=content, by=by)
+
+    def _say(self, role: str, **fields: Any) -> None:
+        self.say_entry({"id": self._next_id(), "role": role, "time_ms": self.elapsed_ms, **fields})
+
+    def say_entry(self, entry: dict[str, Any]) -> bool:
+        """Append one entry as in docs/protocol.md; False if it was dropped."""
+        return self._safely("entry", lambda: self._append(entry))
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        if not self._bucket.take(self._runtime.clock.monotonic()):
+            raise ProtocolError("too_many", f"more than {EVENTS_PER_S} entries a second")
+        data = entries.encode(entry)
+        self.record.forget_partial(str(entry["id"]))
+        if lost := self.record.add(data, self.elapsed_ms):
+            self._runtime.drops.drop("entry_too_old", f"{self.call_id}: Redis was away for too long", lost)
+        self._notice()
+
+    def say_partial(self, entry_id: str, entry: dict[str, Any]) -> None:
+        """Publish a turn that is not final; the latest of each turn wins."""
+
+        def say() -> None:
+            self.record.say_partial(entry_id, entries.encode(entry))
+            self._notice()
+
+        self._safely("partial", say)
+
+    # --- audio ----------------------------------------------------------------------------------------------------
+
+    def caller_audio(self, frame: bytes) -> None:
+        """One encoded packet, or PCM (s16le, mono) of any length for `l16`. Costs nothing unless somebody listens."""
+        if self.voices.caller_on:
+            self.voices.say("caller", frame)
+
+    def agent_audio(self, frame: bytes) -> None:
+        """As the caller hears it: at real-time pace, without what a barge-in cut off."""
+        if self.voices.agent_on:
+            self.voices.say("agent", frame)
+
+    # --- what livemon may ask -------------------------------------------------------------------------------------
+
+    def on_end(self, handler: _H) -> _H:
+        """The bot hangs up; then the SDK ends the call as `manual_stopped`. Without it, livemon cannot end the call."""
+        return self._on("end", handler)
+
+    def on_inject(self, handler: _H) -> _H:
+        """Give the agent a hint: the handler gets a command with `content`, `trigger_response`, `by_name`."""
+        return self._on("inject", handler)
+
+    def on_take_over(self, handler: _H) -> _H:
+        """Asked whether a supervisor may have the caller; `False` or `Refusal` says no. See the README on take-over."""
+        return self._on("take_over", handler)
+
+    def on_agent_silenced(self, handler: _H) -> _H:
+        """Called with True when the agent must be silent, with False when it may speak again."""
+        return self._on("agent_silenced", handler)
+
+    def _on(self, command: str, handler: _H) -> _H:
+        self.handlers[command] = handler
+        self._speak(self._derived())
+        return handler
+
+    def _derived(self) -> list[str]:
+        """What this call can do, from what its bot has said."""
+        if self._own_capabilities is not None:
+            return self._own_capabilities
+        can = {"listen": self.record.call.audio is not None}
+        return [name for name in ("listen", "end", "inject") if can.get(name) or name in self.handlers]
+
+    def _speak(self, capabilities: list[str]) -> None:
+        if capabilities != self.record.call.capabilities and not self.ended:
+            self.record.become(self.record.call.model_copy(update={"capabilities": capabilities}))
+        self._notice()
+
+    async def obey(self, settled: asyncio.Future[bool]) -> None:
+        """Silence the agent as the take-over's answer says; while it is not known, the agent holds its tongue."""
+        try:
+            accepted = await asyncio.wait_for(asyncio.shield(settled), _ANSWER_S)
+        except TimeoutError:
+            await self._silence(True)
+            accepted = await settled
+        await self._silence(accepted or self.controller is not None)
+        self.voices.switch(taken_over=self.controller is not None)
+
+    async def _silence(self, silent: bool) -> None:
+        changed, self.agent_silent = silent != self.agent_silent, silent
+        if changed and (handler := self.handlers.get("agent_silenced")):
+            await ask(handler, silent, self._runtime.handler_timeout, "agent_silenced")
+
+    # --- within ---------------------------------------------------------------------------------------------------
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the call's start."""
+        return max(0, self._started_ms + int((self._runtime.clock.monotonic() - self._monotonic) * 1000))
+
+    def _next_id(self) -> str:
+        self._count += 1
+        return f"{self._ids}{self._count}"
+
+    def _notice(self) -> None:
+        self._runtime.sender.notice(self.record)
+
+    def _drop(self, reason: str, detail: str) -> None:
+        self._runtime.drops.drop(reason, f"{self.call_id}: {detail}")
+
+    def _safely(self, what: str, action: Callable[[], None]) -> bool:
+        """Do it; whatever goes wrong is counted and logged, and never the bot's trouble."""
+        try:
+            action()
+        except ProtocolError as error:
+            self._drop(f"{what}_{error.reason}", error.detail)
+            return False
+        except Exception as error:
+            self._drop(f"{what}_malformed", repr(error))
+            return False
+        return True
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()[:100]

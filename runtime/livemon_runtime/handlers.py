@@ -1,0 +1,55 @@
+"""The bot's own functions, called for commands: sync or async, each within a time. Never raises into the SDK."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import Refusal
+from .protocol import ErrorCode
+
+_LOG = logging.getLogger("livemon_runtime")
+
+Handler = Callable[..., Any]
+"""Takes the command, or nothing; returns or awaits anything. `False` refuses, as raising `Refusal` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    ok: bool
+    code: ErrorCode = "failed"
+    message: str = ""
+
+
+def takes_argument(handler: Handler) -> bool:
+    """Whether `handler` wants to be told what it is called for."""
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    kinds = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    return any(parameter.kind in kinds for parameter in parameters)
+
+
+async def ask(handler: Handler, argument: object, timeout: float, what: str) -> Outcome:
+    """Call the bot's `handler` and say how it went. A sync handler runs in the bot's loop and must not block."""
+    try:
+        async with asyncio.timeout(timeout):
+            answer = handler(argument) if takes_argument(handler) else handler()
+            if inspect.isawaitable(answer):
+                answer = await answer
+    except Refusal as refusal:
+        return Outcome(False, "refused", str(refusal) or "The agent refused.")
+    except TimeoutError:
+        _LOG.error("the bot's handler for %s did not answer within %s s", what, timeout)
+        return Outcome(False, "failed", f"The agent's program did not answer within {timeout:g} s.")
+    except Exception as error:
+        _LOG.exception("the bot's handler for %s failed", what)
+        return Outcome(False, "failed", f"The agent's program failed: {type(error).__name__}.")
+    return Outcome(False, "refused", "The agent refused.") if answer is False else Outcome(True)

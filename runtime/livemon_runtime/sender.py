@@ -1,0 +1,136 @@
+"""Brings what the calls have to say to Redis: one task, one connection, everything that is due in one pipeline.
+
+What is said is decided in `record.py`; this module only carries it, again and again while Redis is away.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+
+from redis.exceptions import NoScriptError, ResponseError
+
+from .clock import Clock
+from .connection import AWAY, Backoff, Connection, connect_anew
+from .drops import Drops
+from .record import CallRecord, Request
+from .scripts import Command
+
+_LOG = logging.getLogger("livemon_runtime")
+_MOST_REQUESTS = 500
+_MOST_BYTES = 2_000_000
+_REFUSED_PAUSE_S = 1.0
+_MOST_STRAY = 1_000
+
+
+class Sender:
+    def __init__(self, connection: Connection, clock: Clock, drops: Drops) -> None:
+        self._connection, self._clock, self._drops = connection, clock, drops
+        self._due: dict[str, CallRecord] = {}
+        self._stray: deque[Command] = deque(maxlen=_MOST_STRAY)
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.away = False
+
+    def notice(self, record: CallRecord) -> None:
+        """This call has something to say. Never blocks."""
+        self._due[record.call.call_id] = record
+        self._idle.clear()
+        self._wake.set()
+
+    def say(self, command: Command) -> None:
+        """Something that concerns none of our calls, such as the result of a command to an unknown one."""
+        self._stray.append(command)
+        self._idle.clear()
+        self._wake.set()
+
+    async def drained(self) -> None:
+        """Wait until Redis has everything that was said so far."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                await self._step()
+            except AWAY as error:
+                if not self.away:
+                    _LOG.warning("Redis is away (%s): calls go on, and what they say is kept until it is back", error)
+                self.away = True
+                await asyncio.sleep(backoff.next())
+            else:
+                if self.away:
+                    _LOG.info("Redis is back")
+                self.away = False
+                backoff.reset()
+
+    async def _step(self) -> None:
+        self._wake.clear()
+        now = self._clock.now_ms()
+        requests = self._requests(now)
+        stray = list(self._stray)
+        if requests or stray:
+            await self._send(requests, stray)
+        self._forget_silent()
+        if not self._due and not self._stray:
+            self._idle.set()
+        await self._rest()
+
+    def _requests(self, now: int) -> list[tuple[CallRecord, Request]]:
+        """What is due, as much as one pipeline should carry; the calls left out are the first of the next one."""
+        requests: list[tuple[CallRecord, Request]] = []
+        size = 0
+        for record in [record for record in self._due.values() if self._wait(record, now) == 0]:
+            mine = record.commands(now)
+            requests += [(record, request) for request in mine]
+            size += sum(request.size for request in mine)
+            self._due[record.call.call_id] = self._due.pop(record.call.call_id)
+            if size > _MOST_BYTES or len(requests) > _MOST_REQUESTS:
+                break
+        return requests
+
+    async def _send(self, requests: list[tuple[CallRecord, Request]], stray: list[Command]) -> None:
+        answers = await self._connection.run([*(request.command for _, request in requests), *stray])
+        for _ in stray:
+            self._stray.popleft()
+        for (record, request), answer in zip(requests, answers, strict=False):
+            if connect_anew(answer):
+                await self._connection.close()
+            if isinstance(answer, ResponseError) and request.command[0] != "SPUBLISH":
+                self._refused(record, answer)
+            else:
+                self._take(record, request, answer)
+
+    def _refused(self, record: CallRecord, error: ResponseError) -> None:
+        """Redis is out of memory, a key is of another kind, …: that call waits a little, the others go on."""
+        if not isinstance(error, NoScriptError):
+            self._drops.drop("refused_by_redis", f"{record.call.call_id}: {error}; it is tried again")
+            record.retry_at = self._clock.monotonic() + _REFUSED_PAUSE_S
+
+    def _take(self, record: CallRecord, request: Request, answer: object) -> None:
+        try:
+            request.answered(answer)
+        except Exception:
+            _LOG.exception("call %s: an answer of Redis could not be taken; it is tried again", record.call.call_id)
+            record.retry_at = self._clock.monotonic() + _REFUSED_PAUSE_S
+
+    def _forget_silent(self) -> None:
+        """Keep only the calls that have something more to say."""
+        now = self._clock.now_ms()
+        self._due = {call_id: record for call_id, record in self._due.items() if record.due_in(now) is not None}
+
+    def _wait(self, record: CallRecord, now_ms: int) -> float:
+        """In how many seconds this call's turn comes."""
+        return max((record.due_in(now_ms) or 0) / 1000, record.retry_at - self._clock.monotonic(), 0.0)
+
+    async def _rest(self) -> None:
+        """Wait until somebody has something to say, or until something that waits is due."""
+        now = self._clock.now_ms()
+        due = min((self._wait(record, now) for record in self._due.values()), default=None)
+        if due == 0:
+            await asyncio.sleep(0)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(due):
+                await self._wake.wait()

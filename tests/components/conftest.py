@@ -1,0 +1,189 @@
+"""The drawer in a real Chromium, on a page of its own, fed by a server that says what the test wants said.
+
+The server speaks the messages of docs/interfaces.md over a real WebSocket. What livemon itself says is tested in
+tests/browser; here are orders, gaps and answers that a real one gives too rarely to wait for.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nicegui
+import pytest_asyncio
+import uvicorn
+from playwright.async_api import Browser, Page, async_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from components.assets import Assets
+from livemon.texts import TEXTS
+from tests.conftest import free_port
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+VUE = Path(nicegui.__file__).parent / "static"
+PAGE = """<!doctype html>
+<html lang="en" data-theme="light"><head><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/assets/theme.css"><link rel="stylesheet" href="/assets/call_drawer.css">
+<link rel="stylesheet" href="/assets/transcript.css">
+<script type="importmap">{"imports": {"vue": "/static/vue.esm-browser.prod.js"}}</script></head>
+<body><button id="list">A row of the list</button><div id="app"></div>
+<script type="module">
+  import * as Vue from "vue";
+  window.Vue = Vue;
+  const { default: drawer } = await import("/assets/call_drawer.js");
+  const texts = await (await fetch("/texts")).json();
+  const state = Vue.reactive({ call_id: null });
+  window.audioEvents = [];
+  window.show = (id) => (state.call_id = id);
+  const on = { onClose: () => (state.call_id = null), onAudio: (event) => window.audioEvents.push(event) };
+  Vue.createApp({ render: () => Vue.h(drawer, { texts, user_id: "me", ...state, ...on }) }).mount("#app");
+  window.ready = true;
+</script></body></html>"""
+
+Handler = Callable[[], Awaitable[Response]]
+
+
+async def ended_well() -> Response:
+    return JSONResponse({"ok": True})
+
+
+@dataclass
+class Stage:
+    """A page with the drawer, and everything that is said to it."""
+
+    page: Page
+    address: str
+    sockets: dict[str, list[WebSocket]] = field(default_factory=dict)
+    heard: asyncio.Queue[tuple[str, dict[str, Any]]] = field(default_factory=asyncio.Queue)
+    refusals: dict[str, int] = field(default_factory=dict)
+    connected: asyncio.Condition = field(default_factory=asyncio.Condition)
+    end: Handler = ended_well
+    ends: list[str] = field(default_factory=list)
+
+    async def open(self, call_id: str, *messages: dict[str, Any]) -> None:
+        """Open the drawer on that call, and say the first messages once it has connected."""
+        await self.page.evaluate("(id) => show(id)", call_id)
+        await self.connection(call_id)
+        await self.say(call_id, *messages)
+
+    async def connection(self, call_id: str) -> None:
+        async with asyncio.timeout(20), self.connected:
+            await self.connected.wait_for(lambda: self.sockets.get(call_id))
+
+    async def say(self, call_id: str, *messages: dict[str, Any]) -> None:
+        for message in messages:
+            for follower in self.sockets[call_id]:
+                await follower.send_text(json.dumps(message))
+
+    async def drop(self, call_id: str, code: int = 1012) -> None:
+        """Close that call's sockets, as a server does that goes away."""
+        for follower in self.sockets.pop(call_id):
+            await follower.close(code)
+
+    async def follow(self, follower: WebSocket) -> None:
+        call_id = follower.path_params["call_id"]
+        await follower.accept()
+        if call_id in self.refusals:
+            await follower.close(self.refusals[call_id])
+            return
+        async with self.connected:
+            self.sockets.setdefault(call_id, []).append(follower)
+            self.connected.notify_all()
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                self.heard.put_nowait((call_id, await follower.receive_json()))
+        async with self.connected:
+            with contextlib.suppress(KeyError, ValueError):
+                self.sockets[call_id].remove(follower)
+            self.connected.notify_all()
+
+    async def answer_end(self, request: Request) -> Response:
+        self.ends.append(request.path_params["call_id"])
+        return await self.end()
+
+
+class Server:
+    """One for the whole session; each test puts its stage on it."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.stage: Stage | None = None
+        routes = [
+            Route("/", lambda request: HTMLResponse(PAGE)),
+            Route("/texts", lambda request: JSONResponse(dict(TEXTS))),
+            Mount("/assets", Assets()),
+            Mount("/static", StaticFiles(directory=VUE)),
+            WebSocketRoute("/feed/calls/{call_id}", lambda follower: self.current.follow(follower)),
+            Route("/calls/{call_id}/end", self.answer_end, methods=["POST"]),
+        ]
+        self.config = uvicorn.Config(
+            Starlette(routes=routes), port=self.port, log_level="warning", ws="websockets-sansio"
+        )
+
+    async def answer_end(self, request: Request) -> Response:
+        return await self.current.answer_end(request)
+
+    @property
+    def current(self) -> Stage:
+        assert self.stage, "no test is running"
+        return self.stage
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def drawer_server() -> AsyncIterator[Server]:
+    server = Server()
+    running = uvicorn.Server(server.config)
+    sockets = [socket.create_server(("127.0.0.1", server.port))]  # connections wait in it until the server serves
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(running.serve(sockets))
+        yield server
+        running.should_exit = True
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def drawer_browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(drawer_server: Server, drawer_browser: Browser) -> AsyncIterator[Stage]:
+    """A page at 1366 x 900, its drawer closed. A script error on the page fails the test."""
+    context = await drawer_browser.new_context(
+        viewport={"width": 1366, "height": 900}, has_touch=True, reduced_motion="reduce"
+    )
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    address = f"http://127.0.0.1:{drawer_server.port}/"
+    drawer_server.stage = Stage(page, address)
+    await page.goto(address)
+    await page.wait_for_function("window.ready")
+    yield drawer_server.stage
+    await context.close()
+    assert errors == []
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
