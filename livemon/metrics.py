@@ -12,7 +12,9 @@ REPAIRS = Counter("livemon_repairs", "Calls that differed from Redis at the peri
 SNAPSHOTS = Counter("livemon_snapshots", "Times the calls were read anew from Redis", ["workspace", "cause"])
 RUNTIME_LOST = Counter("livemon_runtime_lost", "Calls ended because their runtime did not come back", ["workspace"])
 LIVE_CALLS = Gauge("livemon_live_calls", "Calls that the list shows", ["workspace"])
-FEED_STALE = Gauge("livemon_feed_stale", "1 while Redis cannot be reached and the list may be out of date", ["workspace"])
+FEED_STALE = Gauge(
+    "livemon_feed_stale", "1 while Redis cannot be reached and the list may be out of date", ["workspace"]
+)
 SLOW_SOCKETS = Counter("livemon_slow_sockets", "Times a socket fell behind and got a fresh snapshot", ["feed"])
 SOCKETS = Gauge("livemon_sockets", "Open sockets", ["feed"])
 COMMANDS = Counter("livemon_commands", "Commands to runtimes, by outcome", ["workspace", "type", "outcome"])

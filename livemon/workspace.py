@@ -7,7 +7,6 @@ before Redis has answered: the feeds then say that they are stale.
 
 import asyncio
 
-from livemon_runtime.keys import Keys
 from redis.asyncio import Redis
 
 from livemon.calls.feed import CallFeed, FeedTiming
@@ -16,6 +15,7 @@ from livemon.calls.presence import Presence
 from livemon.calls.transcript_feed import Transcripts
 from livemon.control.commands import Control
 from livemon.media.listening import Listening
+from livemon_runtime.keys import Keys
 
 
 class Workspace:

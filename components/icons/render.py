@@ -1,6 +1,6 @@
 """Renders the icons' PNG files from their SVG, in Chromium. Run it after a change:
 
-    python components/icons/render.py [path of chromium]
+python components/icons/render.py [path of chromium]
 """
 
 import sys

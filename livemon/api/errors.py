@@ -55,7 +55,9 @@ class ApiError(Exception):
 
 class NotSignedIn(ApiError):
     def __init__(self) -> None:
-        super().__init__("unauthenticated", "You are not signed in, or your session has ended. Sign in, then try again.")
+        super().__init__(
+            "unauthenticated", "You are not signed in, or your session has ended. Sign in, then try again."
+        )
 
 
 class Forbidden(ApiError):

@@ -3,26 +3,18 @@
 Each endpoint looks by itself who asks, and whether that person may see live calls, at the moment of use.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Protocol
 
-import orjson
 from fastapi import APIRouter, Request
 from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from livemon.access.guard import person_of
 from livemon.access.person import Person
 from livemon.access.roles import Right
 from livemon.access.sessions import Sessions
-from livemon.calls.feed import AWAY
-from livemon.calls.limits import RateLimit
-from livemon.calls.outbox import Outbox
-from livemon.calls.transcript_feed import TooManyWatched, Watched
 from livemon.control.outcomes import CommandFailed
-from livemon.metrics import SOCKETS
 from livemon.workspace import Workspace
 
 from .errors import ApiError, CloseCode, Forbidden, NotSignedIn

@@ -10,9 +10,7 @@ from collections.abc import Callable
 class RedisClock:
     """Redis's time in integer milliseconds; this machine's own until the first measurement."""
 
-    def __init__(
-        self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._monotonic = monotonic
         self._offset_ms = wall() * 1000 - monotonic() * 1000
 

@@ -4,9 +4,9 @@ The log names a runtime at most once a minute, with how many were dropped since;
 """
 
 import structlog
-from livemon_runtime.errors import ProtocolError
 
 from livemon.metrics import INPUT_DROPPED
+from livemon_runtime.errors import ProtocolError
 
 _LOG_EVERY_MS = 60_000
 _MAX_RUNTIMES = 1_000

@@ -3,11 +3,11 @@
 from importlib.resources import files
 
 import orjson
-from livemon_runtime.keys import Keys
-from livemon_runtime.protocol import EVENTS_KEPT, EXPIRE_AFTER_END_S
 from redis.asyncio import Redis
 
 from livemon.metrics import RUNTIME_LOST
+from livemon_runtime.keys import Keys
+from livemon_runtime.protocol import EVENTS_KEPT, EXPIRE_AFTER_END_S
 
 from .registry import LiveCall, lost
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pydantic import TypeAdapter
+
 from livemon_runtime.errors import InvalidName, ProtocolError
 from livemon_runtime.keys import check_id
 from livemon_runtime.protocol import (
@@ -24,7 +26,6 @@ from livemon_runtime.protocol import (
     Controller,
     read,
 )
-from pydantic import TypeAdapter
 
 _T = TypeVar("_T")
 _CALL_EVENTS = frozenset({"call_started", "call_updated", "call_ended"})

@@ -12,14 +12,14 @@ from enum import StrEnum
 from typing import cast
 
 import structlog
-from livemon_runtime.errors import ProtocolError
-from livemon_runtime.keys import Keys
-from livemon_runtime.protocol import CommandResult
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from livemon.metrics import EVENTS, FEED_STALE, LIVE_CALLS, REPAIRS, SNAPSHOTS
 from livemon.redis_client import BLOCK_MS
+from livemon_runtime.errors import ProtocolError
+from livemon_runtime.keys import Keys
+from livemon_runtime.protocol import CommandResult
 
 from .clock import RedisClock
 from .drops import Drops
@@ -100,9 +100,7 @@ class CallFeed:
         stored = (await self._read([call_id], index=False)).get(call_id)
         if stored is None:
             return None
-        return LiveCall(
-            stored.call, stored.incarnation, stored.rev, stored.runtime, stored.controller, stored.claim
-        )
+        return LiveCall(stored.call, stored.incarnation, stored.rev, stored.runtime, stored.controller, stored.claim)
 
     async def run(self) -> None:
         """Follow Redis until cancelled, through outages."""

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import orjson
-from livemon_runtime.keys import Keys
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from livemon_runtime.keys import Keys
 
 POLL_S = 1.0
 VALID_MS = 15_000

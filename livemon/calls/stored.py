@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from livemon_runtime.errors import InvalidName, ProtocolError
-from livemon_runtime.keys import Keys, check_id
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
+
+from livemon_runtime.errors import InvalidName, ProtocolError
+from livemon_runtime.keys import Keys, check_id
 
 from .events import StoredCall, read_hash, runtime_of
 

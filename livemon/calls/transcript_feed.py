@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import orjson
-from livemon_runtime.keys import Keys
 from redis.asyncio import Redis
+
+from livemon_runtime.keys import Keys
 
 from .feed import CallFeed, FeedState
 from .list_feed import SILENCE_MS, feed_json
@@ -216,5 +217,3 @@ class Transcripts:
 
 def _encode(message: dict[str, object]) -> str:
     return orjson.dumps(message).decode()
-
-

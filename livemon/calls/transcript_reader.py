@@ -3,13 +3,13 @@
 import asyncio
 from typing import Protocol, cast
 
-from livemon_runtime.errors import ProtocolError
-from livemon_runtime.keys import Keys
-from livemon_runtime.protocol import ENTRY, Turn, read
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from livemon.redis_client import BLOCK_MS
+from livemon_runtime.errors import ProtocolError
+from livemon_runtime.keys import Keys
+from livemon_runtime.protocol import ENTRY, Turn, read
 
 from .feed import AWAY, CallFeed
 from .registry import LiveCall

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
-from livemon_runtime.keys import Keys
-from livemon_runtime.protocol import COMMAND_DEADLINE_MS, COMMANDS_KEPT, CommandResult, EndCommand
 from redis.asyncio import Redis
 
 from livemon.calls.feed import AWAY, CallFeed, State
 from livemon.calls.registry import Change, LiveCall
 from livemon.metrics import COMMANDS
+from livemon_runtime.keys import Keys
+from livemon_runtime.protocol import COMMAND_DEADLINE_MS, COMMANDS_KEPT, CommandResult, EndCommand
 
 from .outcomes import CommandFailed, Declined, NoAnswer, RedisAway, TooMany
 
@@ -102,9 +102,7 @@ class Control:
             if not await self._redis.exists(self._keys.runtime(runtime)):
                 raise NoAnswer(gone=True)
             data = command.model_dump_json()
-            await self._redis.xadd(
-                self._keys.commands(runtime), {"data": data}, maxlen=COMMANDS_KEPT, approximate=True
-            )
+            await self._redis.xadd(self._keys.commands(runtime), {"data": data}, maxlen=COMMANDS_KEPT, approximate=True)
         except AWAY as error:
             raise RedisAway from error
 

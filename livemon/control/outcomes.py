@@ -55,7 +55,9 @@ class TooMany(CommandFailed):
     code = "too_many"
 
     def __init__(self) -> None:
-        super().__init__("Too many commands are waiting for an answer. Nothing was sent; please try again in a few seconds.")
+        super().__init__(
+            "Too many commands are waiting for an answer. Nothing was sent; please try again in a few seconds."
+        )
 
 
 class Declined(CommandFailed):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+
 from livemon_runtime import Call, Runtime
 from livemon_runtime.keys import Keys
 

@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from livemon_runtime.outbox import Outbox
 
 
@@ -100,9 +101,7 @@ class ModelRedis:
 
 
 steps = st.lists(
-    st.one_of(
-        st.just("add"), st.just("send"), st.just("answer_lost"), st.just("request_lost"), st.integers(0, 12)
-    ),
+    st.one_of(st.just("add"), st.just("send"), st.just("answer_lost"), st.just("request_lost"), st.integers(0, 12)),
     max_size=60,
 )
 

@@ -5,6 +5,7 @@ from array import array
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from livemon_runtime.codecs import Codec
 from livemon_runtime.errors import RtpError
 from livemon_runtime.packetizer import Packetizer

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from livemon_runtime import entries
 from livemon_runtime.errors import ProtocolError
 from livemon_runtime.protocol import CALL_STATE, COMMAND, COMMAND_RESULT, ENTRY, read

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from livemon_runtime.errors import RtpError
 from livemon_runtime.rtp import RtpPacket
 
