@@ -46,6 +46,14 @@ export default {
     this.themes = THEMES;
   },
 
+  mounted() {
+    document.addEventListener("pointerdown", this.outside);
+  },
+
+  unmounted() {
+    document.removeEventListener("pointerdown", this.outside);
+  },
+
   methods: {
     say(key, values) {
       return text(this.texts, key, values);
@@ -59,6 +67,11 @@ export default {
     close() {
       this.open = false;
       this.$refs.button.focus();
+    },
+
+    /** A press elsewhere closes it, wherever the focus is: not every browser focuses what is pressed. */
+    outside(event) {
+      if (!this.$el.contains(event.target)) this.open = false;
     },
 
     left(event) {

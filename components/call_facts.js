@@ -13,14 +13,13 @@ export const CallFacts = {
     news: { type: Object, required: true },
     texts: { type: Object, required: true },
     userId: { type: String, default: "" },
-    toLocal: { type: Function, required: true },
   },
   data: () => ({ copied: false, icons }),
   computed: {
     /** @returns {{name: string, label: string, value: string, title?: string}[]} */
     facts() {
       const { call, news } = this;
-      const started = this.toLocal(call.start_timestamp);
+      const started = call.start_timestamp;
       return [
         this.fact("type", typeName(this.texts, call.call_type, call.direction)),
         this.fact("from", call.from_number),
@@ -46,7 +45,7 @@ export const CallFacts = {
 
     held(controller) {
       const name = names(this.texts, [controller], this.userId);
-      return text(this.texts, "fact.heldSince", { name, time: clockTime(this.toLocal(controller.since)) });
+      return text(this.texts, "fact.heldSince", { name, time: clockTime(controller.since) });
     },
 
     async copy() {

@@ -22,7 +22,6 @@ export const CallFooter = {
     news: { type: Object, required: true },
     over: Boolean,
     texts: { type: Object, required: true },
-    toLocal: { type: Function, required: true },
   },
   emits: ["notice", "settled", "audio"],
   data: () => ({
@@ -47,7 +46,7 @@ export const CallFooter = {
       };
     },
     ended() {
-      return { reason: endReason(this.texts, this.call), time: endTime(this.texts, this.call, this.toLocal) };
+      return { reason: endReason(this.texts, this.call), time: endTime(this.texts, this.call) };
     },
   },
   watch: {
@@ -63,8 +62,9 @@ export const CallFooter = {
   mounted() {
     if (!this.over && !this.reasons.listen && this.memory.survives(this.call.call_id)) this.listen();
   },
-  unmounted() {
+  beforeUnmount() {
     clearTimeout(this.endTimer);
+    if (this.listening) this.$emit("audio", { call_id: this.call.call_id, listening: false }); // its watcher ends with it
     this.stopListening();
   },
   methods: {
@@ -148,11 +148,13 @@ export const CallFooter = {
   },
   template: `
     <footer class="panel-footer">
-      <div v-if="over" class="call-ended" data-testid="call-ended" role="status" :data-reason="call.disconnection_reason">
-        <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="icons.hangUp"/></svg>
-        <div><strong>{{ ended.reason }}</strong><p v-if="ended.time" class="lm-number">{{ ended.time }}</p></div>
+      <div role="status">
+        <div v-if="over" class="call-ended" data-testid="call-ended" :data-reason="call.disconnection_reason">
+          <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="icons.hangUp"/></svg>
+          <div><strong>{{ ended.reason }}</strong><p v-if="ended.time" class="lm-number">{{ ended.time }}</p></div>
+        </div>
       </div>
-      <template v-else>
+      <template v-if="!over">
         <listening-panel v-if="listening" :audio="audio" :state="audioState" :texts="texts"
                          :other="news.controller ? news.controller.name : texts['transcript.agent']" />
         <div class="panel-actions">

@@ -53,7 +53,7 @@ export default {
   <div class="call-table">
     <div v-show="state !== 'empty' && state !== 'refused'" ref="grid" class="call-grid" role="grid" tabindex="0" :aria-label="texts['list.label']"
       :aria-rowcount="view.total + 1" :aria-colcount="columns.length" :aria-activedescendant="activeRow" :aria-busy="String(state === 'loading')">
-      <div ref="scroll" class="call-scroll" role="presentation" tabindex="-1" @scroll.passive="scrolled" @pointerdown="press" @touchstart.passive="touch">
+      <div ref="scroll" class="call-scroll" :class="{ 'is-stale': stale }" role="presentation" @scroll.passive="scrolled" @pointerdown="press" @touchstart.passive="touch">
         <div ref="head" class="call-head call-line" role="row" aria-rowindex="1">
           <div v-for="name in columns" :key="name" role="columnheader" :class="'is-' + name" :aria-sort="ariaSort(name)">
             <button type="button" :data-testid="'sort-' + name" @click="sortBy(name)">
@@ -225,6 +225,7 @@ export default {
     for (const type of ["pointerup", "pointercancel"]) window.addEventListener(type, this.lift, on);
     for (const type of ["touchend", "touchcancel"]) window.addEventListener(type, this.untouch, on);
     window.addEventListener("blur", this.liftAll, on);
+    document.addEventListener("visibilitychange", this.reschedule, on);
     this.resizes = new ResizeObserver(this.measure);
     this.resizes.observe(this.$el);
     this.resizes.observe(this.$refs.scroll);
@@ -237,8 +238,8 @@ export default {
     this.socket.close();
     this.release.abort();
     this.resizes.disconnect();
-    cancelAnimationFrame(this.frame);
-    for (const timer of [this.staleTimer, this.tickTimer, this.announceTimer, this.openTimer, this.frameTimer, this.copyTimer]) clearTimeout(timer);
+    this.unschedule();
+    for (const timer of [this.staleTimer, this.tickTimer, this.announceTimer, this.openTimer, this.copyTimer]) clearTimeout(timer);
     for (const timer of this.fresh.values()) clearTimeout(timer);
   },
 
@@ -289,10 +290,20 @@ export default {
       else this.frame = requestAnimationFrame(this.apply);
     },
 
-    apply() {
+    /** A frame that was asked for does not come any more once the page is hidden, nor need a timer be waited for after it. */
+    reschedule() {
+      this.unschedule();
+      if (!this.pending.empty) this.schedule();
+    },
+
+    unschedule() {
       clearTimeout(this.frameTimer);
       cancelAnimationFrame(this.frame);
       this.frame = this.frameTimer = 0;
+    },
+
+    apply() {
+      this.unschedule();
       if (this.pressed.size || this.pending.empty) return;
       const before = this.calls.shown.slice();
       const selectedAt = this.calls.indexOf(this.selectedId);
@@ -432,6 +443,7 @@ export default {
     },
 
     press(event) {
+      if (event.button !== 0) return; // its release may go to the browser's own menu
       this.pressedId = event.target.closest(".call-row")?.dataset.callId ?? null;
       this.pressed.add(event.pointerId);
     },
@@ -468,7 +480,7 @@ export default {
         this.$refs.search.focus();
         this.$refs.search.select();
       } else if (event.key === "Enter") {
-        const here = [document.body, this.$refs.grid, this.$refs.scroll].includes(event.target);
+        const here = [document.body, this.$refs.grid].includes(event.target);
         if (here && this.calls.indexOf(this.selectedId) >= 0) this.$emit("open", this.selectedId, "key");
       } else if (["ArrowUp", "ArrowDown", "Home", "End"].includes(event.key) && !event.shiftKey && !hasOwnArrows(event.target)) {
         event.preventDefault();

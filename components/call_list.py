@@ -12,7 +12,7 @@ from livemon.texts import TEXTS
 CONNECT_LINES = """\
 pip install livemon-runtime
 
-from livemon_runtime import Audio, Runtime
+from livemon_runtime import Runtime
 
 async with Runtime("{redis_url}", name="my-agent") as runtime:
     async with runtime.call(call_type="web_call", agent_name="Ada") as call:

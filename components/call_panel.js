@@ -58,7 +58,7 @@ export const CallPanel = {
       if (state === "connecting") return this.now && Date.now() - since > PATIENCE_MS ? this.doubtSince("connecting", since) : null;
       if (state === "reconnecting" || state === "offline") return this.doubtSince(state, since);
       if (this.feed.state === "stale") return this.doubtSince("stale", this.clock.toLocal(this.feed.since));
-      if (!this.over && this.news && this.news.quiet !== null) return this.doubtSince("quiet", this.clock.toLocal(this.news.quiet));
+      if (!this.over && this.news && this.news.quiet !== null) return this.doubtSince("quiet", this.news.quiet);
       return null;
     },
   },
@@ -157,7 +157,7 @@ export const CallPanel = {
             <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="icons.close"/></svg>
           </button>
         </div>
-        <call-facts v-if="call" :call="call" :news="news" :texts="texts" :user-id="userId" :to-local="(time) => clock.toLocal(time)" />
+        <call-facts v-if="call" :call="call" :news="news" :texts="texts" :user-id="userId" />
       </header>
       <div v-if="refusal && !call" class="panel-refused" data-testid="drawer-refused" role="status">
         <strong>{{ texts["drawer." + refusal] }}</strong>
@@ -182,8 +182,7 @@ export const CallPanel = {
             </button>
           </div>
         </div>
-        <call-footer v-if="call" ref="footer" :call="call" :news="news" :over="over" :texts="texts"
-                     :to-local="(time) => clock.toLocal(time)" @notice="notify" @settled="dismiss" @audio="$emit('audio', $event)" />
+        <call-footer v-if="call" ref="footer" :call="call" :news="news" :over="over" :texts="texts" @notice="notify" @settled="dismiss" @audio="$emit('audio', $event)" />
       </template>
     </div>`,
 };

@@ -12,10 +12,11 @@ export function callTitle(texts, call) {
 }
 
 /**
- * The state's word and tone. @param {{quiet: number | null, controller: {name: string} | null}} about
+ * The state's word and tone. @param {{quiet: number | null, controller: {name: string} | null}} news
  * @param {number} now the server's time @returns {{words: string, tone: string}}
  */
-export function callState(texts, call, { quiet, controller }, now) {
+export function callState(texts, call, news, now) {
+  const { quiet, controller } = news;
   if (call.call_status === "error") return { words: texts["drawer.state.error"], tone: "is-danger" };
   if (call.call_status === "ended") return { words: texts["drawer.state.ended"], tone: "" };
   if (quiet !== null) return { words: text(texts, "state.quiet", { duration: duration(now - quiet) }), tone: "is-danger" };
@@ -41,14 +42,12 @@ export function endReason(texts, call) {
   return text(texts, "reason.other", { reason: reason.replaceAll("_", " ") });
 }
 
-/** When it ended and how long it had lasted; empty if nobody said when. @param {ServerTime} toLocal */
-export function endTime(texts, call, toLocal) {
+/** When it ended and how long it had lasted; empty if nobody said when. */
+export function endTime(texts, call) {
   if (!call.end_timestamp) return "";
-  const time = clockTime(toLocal(call.end_timestamp));
+  const time = clockTime(call.end_timestamp);
   return text(texts, "ended.when", { time, duration: callDuration(call, call.end_timestamp) });
 }
-
-/** @typedef {(time: number) => number} ServerTime a time of the server's in the browser's clock */
 
 /** "Ada v12", as far as it is known. */
 export function agentName(call) {

@@ -12,13 +12,14 @@ export default {
 <div class="connection-state" @keydown.esc.stop="open = false" @focusout="left">
   <button type="button" data-testid="connection-state" :data-state="shown" :data-since="since" :aria-expanded="String(open)"
     aria-controls="connection-explained" @click="open = !open">
-    <span class="lm-chip" :class="kind"><span role="status">{{ texts["connection." + state] }}<span
-      v-if="time" class="connection-since"> {{ say("connection.since") }}</span></span></span>
+    <span class="lm-chip" :class="kind"><span>{{ texts["connection." + state] }}<span
+      v-if="time" class="connection-since">{{ " " + say("connection.since") }}</span></span></span>
   </button>
+  <span class="lm-quiet" role="status">{{ announced }}</span>
   <p v-show="open" id="connection-explained" class="connection-explained">{{ say("connection.explain." + state) }}</p>
 </div>`,
 
-  data: () => ({ state: "connecting", since: null, open: false }),
+  data: () => ({ state: "connecting", since: null, open: false, announced: "" }),
 
   computed: {
     kind() {
@@ -35,10 +36,12 @@ export default {
 
   mounted() {
     window.addEventListener("livemon:connection", this.heard);
+    document.addEventListener("pointerdown", this.outside);
   },
 
   unmounted() {
     window.removeEventListener("livemon:connection", this.heard);
+    document.removeEventListener("pointerdown", this.outside);
   },
 
   methods: {
@@ -47,12 +50,17 @@ export default {
       if (!(state in KINDS)) return;
       this.state = state;
       this.since = since;
+      // What stands in a button is not announced, so it is said beside it, too.
+      this.announced = [this.texts[`connection.${state}`], this.time && this.say("connection.since")].filter(Boolean).join(" ");
     },
     say(key) {
       return text(this.texts, key, { time: this.time });
     },
+    outside(event) {
+      if (!this.$el.contains(event.target)) this.open = false;
+    },
     left(event) {
-      if (!this.$el.contains(event.relatedTarget)) this.open = false;
+      if (event.relatedTarget && !this.$el.contains(event.relatedTarget)) this.open = false;
     },
   },
 };

@@ -94,7 +94,7 @@ export class ListenConnection {
 
 /** @param {string} listenerId */
 function stopPath(listenerId) {
-  return `${/** @type {any} */ (window).path_prefix ?? ""}/listeners/${encodeURIComponent(listenerId)}/stop`;
+  return `${window.path_prefix ?? ""}/listeners/${encodeURIComponent(listenerId)}/stop`;
 }
 
 /** It may fail: the server notices by itself within seconds that nobody is there. @param {string} listenerId */

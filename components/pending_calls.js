@@ -19,8 +19,9 @@ export class PendingCalls {
 
   /** @param {any[]} put @param {string[]} fresh those of `put` to be highlighted @param {string[]} drop */
   change(put, fresh, drop) {
+    const starting = new Set(fresh);
     for (const row of put) {
-      const isNew = fresh.includes(row.id) || this.changes.get(row.id)?.isNew === true;
+      const isNew = starting.has(row.id) || this.changes.get(row.id)?.isNew === true;
       this.changes.set(row.id, { row, isNew });
     }
     for (const id of drop) this.changes.set(id, null);

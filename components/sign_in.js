@@ -44,8 +44,12 @@ async function signIn() {
 
 for (const button of root.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
-    await navigator.clipboard?.writeText(button.dataset.copy);
-    if (navigator.clipboard) button.textContent = button.dataset.copied;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = button.dataset.copied;
+    } catch {
+      getSelection()?.selectAllChildren(button.parentElement.querySelector("code")); // no clipboard here: at least it is selected
+    }
   });
 }
 root.querySelector("[data-retry]").addEventListener("click", signIn);

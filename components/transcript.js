@@ -13,6 +13,10 @@ import { TranscriptItems } from "./transcript_items.js";
 const NEAR_PX = 24;
 /** This close to an end of what is drawn, more is fetched. */
 const AHEAD_PX = 600;
+/** A scroll this soon after a wheel, a key or a finger is the reader's, whatever else changes meanwhile. */
+const GESTURE_MS = 1_000;
+/** Frames after which what was drawn has its real heights. */
+const FRAMES_TO_REST = 3;
 const ANNOUNCED_FOR_MS = 5_000;
 
 export const Transcript = {
@@ -42,8 +46,12 @@ export const Transcript = {
     this.held = false;
     this.heldEntry = null;
     this.lastTop = 0;
+    this.lastHeight = 0;
+    this.gestureAt = -Infinity;
   },
   mounted() {
+    const { offsetWidth, clientWidth } = this.$refs.scroller; // its bar takes room or not; what is said stands in line either way
+    this.$refs.content.style.setProperty("--scrollbar", `${offsetWidth - clientWidth}px`);
     this.sizes = new ResizeObserver(() => this.settle());
     this.sizes.observe(this.$refs.scroller);
     this.sizes.observe(this.$refs.content);
@@ -51,6 +59,7 @@ export const Transcript = {
   },
   unmounted() {
     this.sizes.disconnect();
+    cancelAnimationFrame(this.frame);
     clearTimeout(this.announceTimer);
     window.removeEventListener("mouseup", this.release);
   },
@@ -104,7 +113,7 @@ export const Transcript = {
     change(mutate) {
       const anchor = this.resting() ? null : this.anchor();
       mutate();
-      if (!anchor && this.model.follow()) this.hasOlder = true;
+      if (anchor ? this.model.trim() : this.model.follow()) this.hasOlder = true;
       this.version += 1;
       this.$nextTick(() => (anchor ? this.restore(anchor) : this.settle()));
     },
@@ -113,11 +122,22 @@ export const Transcript = {
       return this.following && !this.held;
     },
 
-    settle() {
+    /** To the end, and there again in the frames that follow: heights are known only once entries have been drawn, and the
+     * observer is silent when they come back to what it saw last. */
+    settle(frames = FRAMES_TO_REST) {
       const scroller = this.$refs.scroller;
       if (!scroller || !this.resting()) return;
-      scroller.scrollTop = scroller.scrollHeight;
-      this.lastTop = scroller.scrollTop;
+      const below = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+      if (below >= 1) scroller.scrollTop = scroller.scrollHeight;
+      this.remember(scroller);
+      const left = below >= 1 ? FRAMES_TO_REST : frames - 1;
+      cancelAnimationFrame(this.frame);
+      if (left > 0) this.frame = requestAnimationFrame(() => this.settle(left));
+    },
+
+    remember({ scrollTop, scrollHeight }) {
+      this.lastTop = scrollTop;
+      this.lastHeight = scrollHeight;
     },
 
     /** The entry under the finger, or else the first in sight, and where it is. */
@@ -145,18 +165,27 @@ export const Transcript = {
       if (!scroller || !entry.isConnected) return;
       const moved = entry.getBoundingClientRect().top - top;
       if (Math.abs(moved) >= 0.5) scroller.scrollTop += moved;
-      this.lastTop = scroller.scrollTop;
+      this.remember(scroller);
     },
 
     onScroll() {
       const { scrollTop, scrollHeight, clientHeight } = this.$refs.scroller;
       const below = scrollHeight - clientHeight - scrollTop;
       if (below <= NEAR_PX && this.model.atEnd) this.setFollowing(true);
-      else if (scrollTop < this.lastTop - 1) this.setFollowing(false);
-      this.lastTop = scrollTop;
+      else if (scrollTop < this.lastTop - 1 && this.byReader(scrollHeight)) this.setFollowing(false);
+      this.remember(this.$refs.scroller);
       if (this.following) return;
       if (scrollTop < AHEAD_PX) this.wantEarlier();
       if (below < AHEAD_PX && !this.model.atEnd) this.change(() => this.model.showLater());
+    },
+
+    /** The browser scrolls, too, as heights change above; a search in the page scrolls without any gesture. */
+    byReader(scrollHeight) {
+      return scrollHeight === this.lastHeight || performance.now() - this.gestureAt < GESTURE_MS;
+    },
+
+    gesture() {
+      this.gestureAt = performance.now();
     },
 
     setFollowing(following) {
@@ -180,6 +209,7 @@ export const Transcript = {
     },
 
     hold(event) {
+      this.gesture();
       this.held = true;
       this.heldEntry = event.target.closest?.(".entry") ?? null;
     },
@@ -232,7 +262,7 @@ export const Transcript = {
       <div ref="scroller" class="transcript-scroller" data-testid="transcript" tabindex="0" role="region"
            :aria-label="texts['transcript.label']" :aria-busy="!loaded" @scroll.passive="onScroll" @click="onClick"
            @toggle.capture="onToggle" @mousedown="hold" @touchstart.passive="hold" @touchend.passive="release"
-           @touchcancel.passive="release">
+           @touchcancel.passive="release" @touchmove.passive="gesture" @wheel.passive="gesture" @keydown="gesture">
         <div ref="content" class="transcript-content">
           <p v-if="loaded && model.full && hasOlder && model.atStart" class="transcript-edge">{{ texts["transcript.full"] }}</p>
           <div v-for="item in shown" :key="item.id" v-memo="[item, opened[item.id], over, texts]" class="entry" :data-id="item.id"

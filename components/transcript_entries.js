@@ -25,7 +25,7 @@ const turn = `
     <div class="turn-label"><span>{{ speaker(item) }}</span> · <span class="lm-number">{{ time(item) }}</span
       ><template v-if="item.interrupted"> · {{ texts["transcript.interrupted"] }}</template></div>
     <div class="turn-text" data-testid="turn-text" dir="auto">{{ item.content
-      }}<span v-if="item.final === false" class="turn-caret" aria-hidden="true"></span></div>
+      }}<span v-if="item.final === false && !over" class="turn-caret" aria-hidden="true"></span></div>
   </div>`;
 
 const toolCall = `
@@ -38,11 +38,11 @@ const toolCall = `
     )}
     <div class="event-body" data-testid="tool-call-details">
       <template v-if="item.role === 'tool_call_invocation'">
-        <h4>{{ texts["transcript.arguments"] }}</h4>
+        <p class="event-heading">{{ texts["transcript.arguments"] }}</p>
         <pre dir="ltr">{{ pretty(item.arguments) }}</pre>
       </template>
       <template v-if="resultOf(item)">
-        <h4>{{ texts[resultOf(item).successful ? "transcript.result" : "transcript.failure"] }}</h4>
+        <p class="event-heading">{{ texts[resultOf(item).successful ? "transcript.result" : "transcript.failure"] }}</p>
         <pre dir="ltr">{{ pretty(resultOf(item).content) }}</pre>
       </template>
       <p v-else>{{ texts[over ? "transcript.noResult" : "transcript.waitingForResult"] }}</p>
@@ -58,7 +58,7 @@ const said = (/** @type {string} */ role, testid, /** @type {keyof typeof icons}
   <details v-else-if="item.role === '${role}'" class="event" data-testid="${testid}" :open="!!opened[item.id]">
     ${summary(name, `<strong class="event-name">{{ ${title} }}</strong><span class="event-said is-quoted" dir="auto">{{ item.content }}</span>`)}
     <div v-if="item.multimedia?.length" class="event-body">
-      <h4>{{ texts["transcript.multimedia"] }}</h4>
+      <p class="event-heading">{{ texts["transcript.multimedia"] }}</p>
       <pre dir="ltr">{{ pretty(item.multimedia) }}</pre>
     </div>
   </details>`;

@@ -47,12 +47,15 @@ export class TranscriptItems {
     const [first, last] = [this.items[this.start], this.atEnd ? null : this.items[this.end - 1]];
     const newest = items.slice().sort(compare);
     const ids = new Set(newest.map((item) => item.id));
-    const joined = older && newest.length > 0 && this.items.length > 0 && compare(this.items.at(-1), newest[0]) >= 0;
+    const latest = this.items.at(-1);
+    const joined = older && newest.length > 0 && latest !== undefined && compare(latest, newest[0]) >= 0;
     const earlier = joined ? this.items.filter((item) => compare(item, newest[0]) < 0 && !ids.has(item.id)) : [];
     this.reset([...earlier, ...newest]);
-    if (first && this.byId.has(first.id)) {
-      this.start = this.#indexOf(this.byId.get(first.id));
-      const end = last && this.byId.has(last.id) ? this.#indexOf(this.byId.get(last.id)) + 1 : this.items.length;
+    const start = first && this.byId.get(first.id);
+    if (start) {
+      this.start = this.#indexOf(start);
+      const still = last && this.byId.get(last.id);
+      const end = still ? this.#indexOf(still) + 1 : this.items.length;
       this.end = Math.min(Math.max(end, this.start), this.start + SHOWN_AT_MOST);
     }
     return earlier.length > 0;
@@ -118,10 +121,25 @@ export class TranscriptItems {
   /** While the newest is followed: no more on the page than need be, and no more in memory than allowed.
    * @returns {boolean} whether entries were forgotten, which the server can give again */
   follow() {
-    const surplus = Math.max(0, this.items.length - KEPT_AT_MOST);
-    for (const item of this.items.splice(0, surplus)) this.byId.delete(item.id);
+    const forgotten = this.#forget(this.items.length - KEPT_AT_MOST);
     this.showNewest();
-    return surplus > 0;
+    return forgotten;
+  }
+
+  /** While one reads back: what is above the part that is drawn is forgotten, and the part itself only where the call has
+   * gone on for as long again. @returns {boolean} whether entries were forgotten */
+  trim() {
+    const surplus = this.items.length - KEPT_AT_MOST;
+    return this.#forget(surplus > KEPT_AT_MOST ? surplus : Math.min(surplus, this.start));
+  }
+
+  /** @param {number} count of the earliest @returns {boolean} */
+  #forget(count) {
+    if (count <= 0) return false;
+    for (const item of this.items.splice(0, count)) this.byId.delete(item.id);
+    this.start = Math.max(0, this.start - count);
+    this.end = Math.max(this.start, this.end - count);
+    return true;
   }
 
   /** @param {Item} item */

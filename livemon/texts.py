@@ -66,6 +66,7 @@ _ENTRY = {
     "not_found.title": "There is no page here",
     "not_found.text": "The address {path} leads nowhere. It may have been mistyped, or belong to a newer version of livemon.",
     "not_found.home": "Go to the start",
+    "failure.text": "Something went wrong on livemon's server; no call is affected. Try again, and if it happens again, look into the server's log.",
     "retry.title": "Something went wrong on the server",
     "retry.text": "The page could not be made; no call is affected. Reload it, and if it happens again, look into the server's log.",
 }

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 
 from livemon.texts import say
 
-_STYLES = ("theme.css", "shell.css", "call_list.css", "call_drawer.css")
+_STYLES = ("theme.css", "shell.css", "call_list.css", "call_drawer.css", "transcript.css")
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )

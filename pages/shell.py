@@ -104,7 +104,7 @@ class Shell:
         return self._ask_again(show)
 
     async def _ask_again(self, show: Callable[[Person], None]) -> None:
-        person = await self._node.sessions.find(self._person.session_id)
+        person = await self._node.sessions.person(self._person.session_id)
         if person is None:
             self._leave()
         else:

@@ -90,9 +90,11 @@ class AudioReader:
 
     def _connection(self) -> Any:
         pool = self._redis.connection_pool
-        settings: dict[str, Any] = {**pool.connection_kwargs, "protocol": 2}  # pyright: ignore
+        given: dict[str, Any] = pool.connection_kwargs  # pyright: ignore
+        # the pool's notices of maintenance (and the copies of its settings for them) need RESP3
+        settings = {name: value for name, value in given.items() if not name.startswith(("maint_", "orig_"))}
         make: Any = pool.connection_class
-        return make(**settings)
+        return make(**{**settings, "protocol": 2})
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         pushes = PushReader()

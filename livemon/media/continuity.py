@@ -13,6 +13,7 @@ MAX_MISSING = 500
 MAX_LATE = 64
 """Packets; how far behind the newest one may come and still be passed on."""
 MAX_SILENCE_S = 3_600
+_ALL_SEEN = (1 << MAX_LATE + 1) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Continuity:
         self._ssrc: int | None = None
         self._sequence, self._timestamp = 0, 0  # of the newest packet, in the unbroken stream
         self._source_sequence, self._source_timestamp = 0, 0  # of the same packet, as it came
+        self._seen = _ALL_SEEN  # bit n: the packet that is n before the newest has been passed on, or never may be
         self._at = 0.0
 
     def carry(self, packet: RtpPacket, now: float) -> VoicePacket | None:
@@ -57,17 +59,21 @@ class Continuity:
         silence = 0 if first else max(self._packet_ticks, round((now - self._at) * self._clock))
         self._ssrc = packet.ssrc
         self._advance(packet, 0 if first else 1, silence, now)
+        self._seen = _ALL_SEEN  # what is older than the new beginning would take the old stream's numbers
         return VoicePacket(self._sequence, self._timestamp, True, packet.payload)
 
     def _late(self, packet: RtpPacket, ahead: int, elapsed: int) -> VoicePacket | None:
-        sequence, timestamp = self._sequence + ahead, self._timestamp + elapsed
-        if ahead == 0 or elapsed >= 0 or sequence < 0 or timestamp < 0:
+        place = 1 << -ahead
+        timestamp = self._timestamp + elapsed
+        if self._seen & place or elapsed >= 0 or timestamp < 0:
             return None
-        return VoicePacket(sequence, timestamp, packet.marker, packet.payload)
+        self._seen |= place
+        return VoicePacket(self._sequence + ahead, timestamp, packet.marker, packet.payload)
 
     def _advance(self, packet: RtpPacket, ahead: int, elapsed: int, now: float) -> None:
         self._sequence += ahead
         self._timestamp += elapsed
+        self._seen = (self._seen << ahead | 1) & _ALL_SEEN
         self._source_sequence, self._source_timestamp = packet.sequence, packet.timestamp
         self._at = now
 

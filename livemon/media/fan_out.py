@@ -44,9 +44,10 @@ class Outlet:
         self._sequence_offset: int | None = None
         self._timestamp_offset = random.getrandbits(32)
         self._packets = self._octets = 0
+        self._newest = -1
 
-    def send(self, packet: VoicePacket, ntp_time: int) -> None:
-        """Send `packet` now; `ntp_time` is now as a 64-bit NTP timestamp."""
+    def send(self, packet: VoicePacket, ntp_time: int) -> bool:
+        """Send `packet` now, unless the way is full; `ntp_time` is now as a 64-bit NTP timestamp."""
         if self._sequence_offset is None:
             # in the lower half at first: a wrap right at the start breaks the receiver's SRTP index (RFC 3711, 3.3.1)
             self._sequence_offset = random.getrandbits(14) - packet.sequence
@@ -60,18 +61,21 @@ class Outlet:
         )
         if not self._path.send(header + self._extension + packet.payload):
             PACKETS_STALLED.inc()
-            return
+            return False
         self._packets += 1
         self._octets += len(packet.payload)
-        self._report(timestamp, ntp_time)
+        self._report(packet, timestamp, ntp_time)
+        return True
 
-    def _report(self, timestamp: int, ntp_time: int) -> None:
+    def _report(self, packet: VoicePacket, timestamp: int, ntp_time: int) -> None:
         """Tell the sender's RTCP task, which reads these when its report is due."""
         sender = self._sender
         sender._RTCRtpSender__packet_count = self._packets
         sender._RTCRtpSender__octet_count = self._octets
-        sender._RTCRtpSender__rtp_timestamp = timestamp
-        sender._RTCRtpSender__ntp_timestamp = ntp_time
+        if packet.sequence > self._newest:  # the two times of a report are one instant
+            self._newest = packet.sequence
+            sender._RTCRtpSender__rtp_timestamp = timestamp
+            sender._RTCRtpSender__ntp_timestamp = ntp_time
 
 
 class FanOut:
@@ -92,9 +96,7 @@ class FanOut:
     def send(self, packets: Iterable[VoicePacket]) -> None:
         for packet in packets:
             ntp_time = clock.current_ntp_time()
-            for outlet in self._outlets:
-                outlet.send(packet, ntp_time)
-            PACKETS_SENT.inc(len(self._outlets))
+            PACKETS_SENT.inc(sum([outlet.send(packet, ntp_time) for outlet in self._outlets]))
 
 
 def _mid_extension(extensions: HeaderExtensionsMap, mid: str) -> bytes:

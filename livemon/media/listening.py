@@ -9,10 +9,10 @@ import asyncio
 import contextlib
 import secrets
 import time
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import structlog
 from redis.asyncio import Redis
@@ -27,10 +27,9 @@ from livemon_runtime.protocol import Call
 
 from .audio_reader import AudioReader
 from .errors import CallNotFound, CallOver, NotAudible, PeerFailed, RedisAway, TooMany
-from .fan_out import Outlet
+from .listener import Hold, Listener
 from .metrics import LISTENERS, LISTENERS_STOPPED
 from .offer import Offer, codec_name, read_offer
-from .peer import Peer
 from .taps import Taps
 from .voices import CallVoices
 
@@ -46,16 +45,6 @@ CLOSE_TIMEOUT_S = 5.0
 _log = structlog.get_logger(__name__)
 
 
-class Held(Protocol):
-    """A session that is watched; `ended` is set when it, or its right, is gone (`livemon.access.sessions`)."""
-
-    @property
-    def ended(self) -> asyncio.Event: ...
-
-
-Hold = AbstractAsyncContextManager[Held]
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the browser needs: `voices` in the order of the answer's media sections."""
@@ -63,41 +52,6 @@ class Answer:
     listener_id: str
     sdp: str
     voices: tuple[Voice, ...] = VOICES
-
-
-@dataclass(eq=False, slots=True)
-class Listener:
-    """One browser that hears one call."""
-
-    listener_id: str
-    user_id: str
-    name: str
-    voices: CallVoices
-    opened_at: float
-    peer: Peer = field(init=False)
-    outlets: dict[Voice, Outlet] = field(default_factory=dict[Voice, Outlet])
-    held: Held | None = None
-    reason: str = ""
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.peer = Peer(self.voices.codecs, on_connected=self.start)
-
-    def start(self) -> None:
-        """Send the call's packets from now on, in mid-word."""
-        if not self.stopped.is_set():
-            self.outlets = self.peer.outlets()
-            for voice, outlet in self.outlets.items():
-                self.voices.lines[voice].fan_out.add(outlet)
-
-    def stop(self, reason: str) -> None:
-        """Not one packet more; the rest is let go of by the listener's own task."""
-        if not self.stopped.is_set():
-            self.reason = reason
-            for voice, outlet in self.outlets.items():
-                self.voices.lines[voice].fan_out.remove(outlet)
-            self.stopped.set()
 
 
 class Listening:
@@ -119,7 +73,8 @@ class Listening:
         self._taps = Taps(redis, keys, node_id, self._runtime_of)
         self._voices: dict[str, CallVoices] = {}
         self._listeners: dict[str, Listener] = {}
-        self._opening: dict[str, int] = {}  # call id -> offers being answered, for which the voices are kept
+        self._opening = Counter[str]()  # call id -> offers being answered, for which the voices are kept
+        self._opening_by = Counter[str]()  # user id -> the same offers
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -143,15 +98,8 @@ class Listening:
         call = await self._audible(call_id)
         self._check_limits(user_id)
         offer = read_offer(sdp, len(VOICES))
-        self._opening[call_id] = self._opening.get(call_id, 0) + 1
-        try:
-            voices = self._voices_of(call)
-            return await self._admit(voices, user_id, name, offer, hold)
-        finally:
-            self._opening[call_id] -= 1
-            if not self._opening[call_id]:
-                del self._opening[call_id]
-            await self._release(call_id)
+        async with self._kept_open(call_id, user_id):
+            return await self._admit(self._voices_of(call), user_id, name, offer, hold)
 
     async def close(self, listener_id: str) -> None:
         """Stop a listener; harmless when it is gone already. Returns when nothing is sent any more."""
@@ -188,10 +136,23 @@ class Listening:
         return live.call
 
     def _check_limits(self, user_id: str) -> None:
-        if len(self._listeners) + sum(self._opening.values()) >= self._most_listeners:
+        if len(self._listeners) + self._opening.total() >= self._most_listeners:
             raise TooMany(self._most_listeners, "This server is")
-        if sum(listener.user_id == user_id for listener in self._listeners.values()) >= MOST_OF_ONE_PERSON:
+        own = sum(listener.user_id == user_id for listener in self._listeners.values())
+        if own + self._opening_by[user_id] >= MOST_OF_ONE_PERSON:
             raise TooMany(MOST_OF_ONE_PERSON, "You are")
+
+    @contextlib.asynccontextmanager
+    async def _kept_open(self, call_id: str, user_id: str) -> AsyncGenerator[None]:
+        """Count an offer while it is answered, and keep the call's voices for it."""
+        self._opening[call_id] += 1
+        self._opening_by[user_id] += 1
+        try:
+            yield
+        finally:
+            self._opening -= Counter([call_id])  # what comes to nothing is left out
+            self._opening_by -= Counter([user_id])
+            await self._release(call_id)
 
     def _voices_of(self, call: Call) -> CallVoices:
         """The call's voices, which are read from Redis from now on."""

@@ -16,7 +16,11 @@ from .errors import BadOffer, MicrophoneRefused
 MAX_OFFER = 64_000
 """Characters; a browser's offer of two audio sections has about 4,000."""
 
+MAX_MID = 16
+"""Characters of a section's name, which stands in every packet; browsers use one digit."""
+
 _DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
+_SENDING = {"sendrecv", "sendonly"}
 _UNUSED = ("a=candidate:", "a=end-of-candidates")
 
 
@@ -66,20 +70,20 @@ def _parse(sdp: str) -> SessionDescription:
 
 
 def _refuse_microphone(lines: list[str], parsed: SessionDescription) -> None:
-    """RFC 8866, section 6.7: without a direction a section is sendrecv; one at session level is the default."""
+    """RFC 8866, section 6.7: without a direction a section is sendrecv; one at session level is the default.
+
+    Where a section names several, readers disagree which one counts; so one that sends is enough.
+    """
     if any(media.msid or any(source.msid for source in media.ssrc) for media in parsed.media if media.kind == "audio"):
         raise MicrophoneRefused
-    kind, directions, default = "", list[str](), "sendrecv"
+    said: list[tuple[str, list[str]]] = [("session", [])]  # of each section its kind, and every direction that it names
     for line in lines:
         if line.startswith("m="):
-            kind = line[2:].split(" ", 1)[0]
-            directions.append(default if kind == "audio" else "inactive")
-        elif line[2:] in _DIRECTIONS and line.startswith("a="):
-            if not directions:
-                default = line[2:]
-            elif kind == "audio":
-                directions[-1] = line[2:]
-    if any(direction in ("sendrecv", "sendonly") for direction in directions):
+            said.append((line[2:].split(" ", 1)[0], []))
+        elif line.startswith("a=") and line[2:] in _DIRECTIONS:
+            said[-1][1].append(line[2:])
+    default = said[0][1] or ["sendrecv"]
+    if any(kind == "audio" and _SENDING & set(directions or default) for kind, directions in said[1:]):
         raise MicrophoneRefused
 
 
@@ -90,6 +94,8 @@ def _check_section(media: MediaDescription) -> None:
         raise BadOffer("an audio section is off, or not secured by DTLS")
     if not media.rtcp_mux or not media.rtp.muxId:
         raise BadOffer("an audio section lacks a=rtcp-mux or a=mid")
+    if len(media.rtp.muxId) > MAX_MID:
+        raise BadOffer(f"an a=mid is longer than {MAX_MID} characters")
     if not (media.ice and media.ice.usernameFragment and media.ice.password):
         raise BadOffer("the ICE credentials are missing")
     if len(media.ice.usernameFragment) > 256 or len(media.ice.password) > 256:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pylibsrtp
+import structlog
 from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
@@ -33,6 +34,11 @@ from .metrics import PACKETS_REFUSED
 from .offer import Offer, codec_name
 
 ANSWER_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 3.0
+MAX_UNREAD = 256
+"""Datagrams from the network that may wait to be read: checks and reports, a few a second."""
+
+_log = structlog.get_logger(__name__)
 
 ice.configure()
 
@@ -50,6 +56,8 @@ class Peer:
             voice: self._add_voice(voice, codec) for voice, codec in codecs.items()
         }
         self._way: Any = next(iter(self._transceivers.values())).sender.transport
+        self._ice: Any = self._way.transport._connection
+        self._ice._queue = _Inbox(MAX_UNREAD)
         self._way._handle_rtp_data = self._discard
         self._handle_rtcp: Any = self._way._handle_rtcp_data
         self._way._handle_rtcp_data = self._hear
@@ -80,12 +88,18 @@ class Peer:
         return {voice: self._outlet(transceiver) for voice, transceiver in self._transceivers.items()}
 
     async def close(self) -> None:
-        await self._connection.close()
+        """Say goodbye and let go of the sockets, also where aiortc cannot end in order."""
         self.over.set()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._connection.close()
+        except TimeoutError:
+            _log.warning("a connection could not be closed in order; its sockets are closed now")
+            await self._ice.close()
 
     def send(self, packet: bytes) -> bool:
         """Protect an RTP packet and send it, if the socket takes it."""
-        pair = self._way.transport._connection._nominated.get(1)
+        pair = self._ice._nominated.get(1)
         if pair is None or self.over.is_set():
             return False
         socket = pair.protocol.transport
@@ -95,6 +109,8 @@ class Peer:
             socket.sendto(self._way._tx_srtp.protect(packet), pair.remote_addr)
         except (OSError, pylibsrtp.Error):
             self.over.set()
+            return False
+        except ValueError:  # longer than SRTP takes
             return False
         self.sent_unheard += 1
         return True
@@ -127,6 +143,15 @@ class Peer:
     async def _hear(self, data: bytes) -> None:
         self.heard_at, self.sent_unheard = time.monotonic(), 0
         await self._handle_rtcp(data)
+
+
+class _Inbox(asyncio.Queue[Any]):
+    """What has come in and is not read yet: a flood pushes the oldest out, and never grows in memory."""
+
+    def put_nowait(self, item: Any) -> None:
+        if self.full():
+            self.get_nowait()
+        super().put_nowait(item)
 
 
 class _Parked(MediaStreamTrack):

@@ -5,8 +5,12 @@ redis-py's PubSub takes 2.7 times the CPU for the same packets, most of it in re
 
 from typing import NamedTuple
 
-MAX_MESSAGE = 64 * 1024
-"""Bytes of one element; a longer one breaks the connection rather than fill the memory."""
+MAX_ELEMENT = 2_048
+"""Bytes of one element that are kept: more than any packet may have. Who publishes more hurts nobody but itself."""
+MAX_LENGTH = 1 << 30
+"""Bytes that an element may say that it has; Redis itself takes half of it."""
+MAX_LINE = 32
+"""Bytes of the line that begins an element."""
 
 
 class BadReply(Exception):
@@ -22,70 +26,82 @@ class Push(NamedTuple):
 
 
 class PushReader:
-    """Bytes in, complete pushes out."""
+    """Bytes in, complete pushes out. An element of more than `MAX_ELEMENT` bytes comes out cut to that length."""
 
     def __init__(self) -> None:
         self._rest = b""
+        self._parts: list[bytes] = []
+        self._missing = 0  # elements of the push that is being read
+        self._skip = 0  # bytes of a long element that are still to be thrown away
 
     def feed(self, data: bytes) -> list[Push]:
         """Take the next bytes; return the pushes that are now complete. Raises `BadReply`."""
         buffer = self._rest + data if self._rest else data
         pushes: list[Push] = []
         position = 0
-        while (found := _read_push(buffer, position)) is not None:
-            push, position = found
-            pushes.append(push)
+        while (after := self._step(buffer, position)) is not None:
+            position = after
+            if not self._missing and not self._skip and self._parts:
+                self._parts += (b"", b"")
+                pushes.append(Push(*self._parts[:3]))
+                self._parts = []
         self._rest = buffer[position:]
         return pushes
 
-
-def _read_push(buffer: bytes, start: int) -> tuple[Push, int] | None:
-    """The push that begins at `start`, and where the next one does; None if it is not all there."""
-    head = _read_length(buffer, start, b"*")
-    if head is None:
-        return None
-    count, position = head
-    parts: list[bytes] = []
-    for _ in range(count):
-        element = _read_element(buffer, position)
-        if element is None:
+    def _step(self, buffer: bytes, start: int) -> int | None:
+        """Read one element, or a push's head; return where the next begins, None if it is not all there."""
+        if self._skip:
+            thrown = min(self._skip, len(buffer) - start)
+            self._skip -= thrown
+            return start + thrown if thrown else None
+        line = _read_line(buffer, start)
+        if line is None:
             return None
-        part, position = element
-        parts.append(part)
-    parts += [b""] * (3 - len(parts))
-    return Push(*parts[:3]), position
+        sign, value, position = line
+        if not self._missing:
+            if sign != b"*" or not 1 <= value <= 4:
+                raise BadReply(_shown(buffer, start))
+            self._missing = value
+            return position
+        if sign == b":":
+            return self._take(b"%d" % value, position)
+        if sign != b"$" or not -1 <= value <= MAX_LENGTH:
+            raise BadReply(_shown(buffer, start))
+        return self._take(b"", position) if value < 0 else self._bulk(buffer, position, value)
+
+    def _bulk(self, buffer: bytes, position: int, length: int) -> int | None:
+        if length > MAX_ELEMENT:
+            end = position + MAX_ELEMENT
+            if len(buffer) < end:
+                return None
+            self._skip = length - MAX_ELEMENT + 2
+            return self._take(buffer[position:end], end)
+        end = position + length
+        if len(buffer) < end + 2:
+            return None
+        if buffer[end : end + 2] != b"\r\n":
+            raise BadReply("an element of another length than it said")
+        return self._take(buffer[position:end], end + 2)
+
+    def _take(self, part: bytes, after: int) -> int:
+        self._parts.append(part)
+        self._missing -= 1
+        return after
 
 
-def _read_element(buffer: bytes, position: int) -> tuple[bytes, int] | None:
-    if buffer[position : position + 1] == b":":
-        end = buffer.find(b"\r\n", position)
-        return None if end < 0 else (buffer[position + 1 : end], end + 2)
-    head = _read_length(buffer, position, b"$")
-    if head is None:
-        return None
-    length, position = head
-    if length < 0:
-        return b"", position
-    if len(buffer) < position + length + 2:
-        return None
-    return buffer[position : position + length], position + length + 2
-
-
-def _read_length(buffer: bytes, position: int, sign: bytes) -> tuple[int, int] | None:
-    """The number after `sign`, and the position after its line."""
-    if position >= len(buffer):
-        return None
-    if buffer[position : position + 1] != sign:
-        raise BadReply(bytes(buffer[position : position + 80]).decode("utf8", "replace"))
-    end = buffer.find(b"\r\n", position, position + 32)
+def _read_line(buffer: bytes, start: int) -> tuple[bytes, int, int] | None:
+    """The sign and the number of the line at `start`, and the position after it; None if it is not all there."""
+    end = buffer.find(b"\r\n", start, start + MAX_LINE)
+    sign = buffer[start : start + 1]
     if end < 0:
-        if len(buffer) - position > 32:
-            raise BadReply("a length without an end")
+        if len(buffer) - start >= MAX_LINE or sign not in (b"*", b"$", b":", b""):
+            raise BadReply(_shown(buffer, start))
         return None
     try:
-        length = int(buffer[position + 1 : end])
+        return sign, int(buffer[start + 1 : end]), end + 2
     except ValueError as error:
-        raise BadReply("a length that is no number") from error
-    if length > MAX_MESSAGE or (sign == b"*" and not 1 <= length <= 4):
-        raise BadReply(f"a length of {length}")
-    return length, end + 2
+        raise BadReply(_shown(buffer, start)) from error
+
+
+def _shown(buffer: bytes, start: int) -> str:
+    return buffer[start : start + 160].decode("utf8", "replace")

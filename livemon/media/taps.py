@@ -21,13 +21,14 @@ from .metrics import TAP_FAILED
 RENEW_EVERY_S = 5.0
 TRY_AGAIN_S = 1.0
 
-# KEYS: the tap. ARGV: node, ms that it wants audio for, s until a forgotten key goes. Answers Redis's time in ms.
+# KEYS: the tap. ARGV: node, ms that it wants audio for, s until a forgotten key goes.
+# Answers Redis's time in ms, and 1 if the node's tap was not there: it is new, or Redis has lost it.
 _RENEW = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+local added = redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
-return now
+return {now, added}
 """
 
 _log = structlog.get_logger(__name__)
@@ -43,10 +44,9 @@ class Taps:
 
     async def want(self, call_id: str, by: str, by_name: str) -> None:
         """Ask for the call's audio until `drop`. Raises `RedisError` or `OSError` if Redis does not take it."""
-        first = call_id not in self._asked
         self._asked.setdefault(call_id, None)
         now = await self._renew(call_id)
-        if first or self._asked.get(call_id) is None:
+        if self._asked.get(call_id) is None:
             await self._wake(call_id, now, by, by_name)
 
     async def drop(self, call_id: str) -> None:
@@ -80,10 +80,13 @@ class Taps:
             await self._wake(call_id, now, "livemon", "livemon")
 
     async def _renew(self, call_id: str) -> int:
-        """Renew the tap; return Redis's time in ms."""
+        """Renew the tap; return Redis's time in ms. A tap that was not there has to wake its runtime."""
         redis: Any = self._redis
         key = self._keys.tap(call_id)
-        return int(await redis.eval(_RENEW, 1, key, self._node_id, TAP_MS, EXPIRE_AFTER_END_S))
+        now, added = await redis.eval(_RENEW, 1, key, self._node_id, TAP_MS, EXPIRE_AFTER_END_S)
+        if added and call_id in self._asked:
+            self._asked[call_id] = None
+        return int(now)
 
     async def _wake(self, call_id: str, now: int, by: str, by_name: str) -> None:
         runtime = self._runtime_of(call_id)

@@ -16,6 +16,9 @@ from .fan_out import FanOut
 from .opus import OpusEncoder
 from .packet_rate import PacketRate
 
+MAX_PAYLOAD = 1_300
+"""Bytes that go to a browser in one packet; SRTP and the headers take the rest of a path's 1,500."""
+
 Refuse = Callable[[str, RtpError], None]
 
 
@@ -36,6 +39,8 @@ class VoiceLine:
         packet = RtpPacket.parse(data)
         if packet.payload_type != self._codec.form.payload_type:
             raise RtpError("payload_type", f"{packet.payload_type} is not {self._codec}")
+        if self._encoder is None and len(packet.payload) > MAX_PAYLOAD:
+            raise RtpError("packet_too_long", f"{len(packet.payload)} bytes cannot be passed through as they are")
         carried = self._continuity.carry(packet, now)
         if carried is None:
             raise RtpError("packet_repeated")

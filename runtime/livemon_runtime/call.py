@@ -5,18 +5,17 @@ used in the thread of the loop in which the `Runtime` runs.
 """
 
 import asyncio
+import contextlib
 import re
 import secrets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import entries
-from .call_fields import checked
+from .call_fields import checked, ended
 from .errors import ProtocolError
 from .handlers import Handler, ask
 from .limits import EVENTS_PER_S, TokenBucket
-from .protocol import Call as CallData
-from .protocol import CallStatus
 from .record import CallRecord
 from .turn import Turn
 from .voice import Voices
@@ -47,19 +46,19 @@ class Call:
 
     def __init__(self, runtime: "Runtime", record: CallRecord, capabilities: Iterable[str] | None) -> None:
         self._runtime, self.record = runtime, record
-        self._own_capabilities = None if capabilities is None else list(capabilities)
+        self.handlers: dict[str, Handler] = {}
+        self._own_capabilities = self._listed(capabilities)
         self._started_ms = runtime.clock.now_ms() - record.call.start_timestamp
         self._monotonic = runtime.clock.monotonic()
         self._ids = f"{secrets.token_hex(3)}-"
         self._count = 0
         self._bucket = TokenBucket(EVENTS_PER_S)
-        self.handlers: dict[str, Handler] = {}
         self.ending = False
         """A supervisor's `end` is under way: the bot's hang-up is then its doing."""
         self.voices = Voices.of(record.call, record.keys, runtime.publisher, runtime.clock, runtime.drops)
         self.agent_silent = False
         """The agent must say nothing: a supervisor has the caller, or it is not known whether one has."""
-        record.held = lambda: runtime.spawn(self._silence(True))
+        record.held = lambda: runtime.spawn(self._held())
         self._speak(self._derived())
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -95,10 +94,7 @@ class Call:
             return
         if self.ending and reason == "agent_hangup":
             reason = "manual_stopped"
-        reason = reason if isinstance(reason, str) and reason else "agent_hangup"  # pyright: ignore[reportUnnecessaryIsInstance]
-        status = CallStatus.ERROR if reason.startswith("error") else CallStatus.ENDED
-        fields = {"call_status": status, "end_timestamp": self._runtime.clock.now_ms()}
-        self.record.become(self._checked({**fields, "disconnection_reason": reason}))
+        self.record.become(ended(self.record.call, reason, self._runtime.clock.now_ms()))
         self.voices.close()
         self._runtime.call_ended(self)
 
@@ -110,16 +106,16 @@ class Call:
         for name in fields.keys() - _UPDATABLE:
             self._drop("update", f"{name} cannot be changed: {', '.join(sorted(_UPDATABLE))} can")
         wanted = {name: value for name, value in fields.items() if name in _UPDATABLE}
-        if wanted.get("call_status") not in (None, "ongoing", "registered") or self.record.controller:
+        status = wanted.get("call_status", "ongoing")
+        if self.record.controller or self.record.deciding or status not in ("ongoing", "registered"):
             wanted.pop("call_status", None)
+        if "call_status" in fields and "call_status" not in wanted:
+            self._drop("update", "call_status cannot be changed so: ongoing and registered can, by the agent's side")
         if self.ended:
             self._drop("after_end", "update")
         elif wanted:
-            self.record.become(self._checked(wanted))
+            self.record.become(checked(wanted, dict(self.record.call), self._runtime.drops))
             self._notice()
-
-    def _checked(self, fields: dict[str, Any]) -> CallData:
-        return checked(fields, dict(self.record.call), self._runtime.drops)
 
     # --- the transcript -------------------------------------------------------------------------------------------
 
@@ -199,7 +195,8 @@ class Call:
         """Publish a turn that is not final; the latest of each turn wins."""
 
         def say() -> None:
-            self.record.say_partial(entry_id, entries.encode(entry))
+            if self.record.say_partial(entry_id, entries.encode(entry)):
+                self._drop("partial_too_many", "more turns are begun at once than are kept: the oldest is not shown")
             self._notice()
 
         self._safely("partial", say)
@@ -235,9 +232,23 @@ class Call:
         return self._on("agent_silenced", handler)
 
     def _on(self, command: str, handler: _H) -> _H:
-        self.handlers[command] = handler
-        self._speak(self._derived())
+        if callable(handler):
+            self.handlers[command] = handler
+            self._speak(self._derived())
+        else:
+            self._drop("handler", f"on_{command} needs a function")
         return handler
+
+    def _listed(self, capabilities: Iterable[str] | None) -> list[str] | None:
+        """What the bot says that the call can do, None if it says nothing that can be understood."""
+        if capabilities is None:
+            return None
+        with contextlib.suppress(Exception):
+            given = [capabilities] if isinstance(capabilities, str) else list(capabilities)
+            drops = self._runtime.drops
+            return list(checked({"capabilities": given}, dict(self.record.call), drops).capabilities)
+        self._drop("call_capabilities", "not a list of words")
+        return None
 
     def _derived(self) -> list[str]:
         """What this call can do, from what its bot has said."""
@@ -258,8 +269,13 @@ class Call:
         except TimeoutError:
             await self._silence(True)
             accepted = await settled
-        await self._silence(accepted or self.controller is not None)
+        await self._silence(accepted or self.controller is not None or self.record.deciding)
         self.voices.switch(taken_over=self.controller is not None)
+
+    async def _held(self) -> None:
+        """An adopted call turns out to be a supervisor's."""
+        self.voices.switch(taken_over=True)
+        await self._silence(True)
 
     async def _silence(self, silent: bool) -> None:
         changed, self.agent_silent = silent != self.agent_silent, silent

@@ -1,12 +1,19 @@
-"""A call's fields from a bot that may say anything: what is bad is dropped, and the rest stands. Pure."""
+"""A call's fields from a bot that may say anything: what is bad is dropped, and the rest stands. Pure.
+
+What is kept is a copy: a bot that goes on changing its own dicts and lists changes nothing here.
+"""
 
 import json
 from typing import Any
 
 from pydantic import ValidationError
 
-from .drops import Drops
+from .drops import Drops, printable
 from .protocol import MAX_EVENT, MAX_METADATA, Call, CallStatus
+
+_MOST_CALL = MAX_EVENT - 16_000
+"""Bytes; the rest of an event is for who holds the call, and for how it ended."""
+_LONGEST_REASON = 256
 
 
 def checked(given: dict[str, Any], defaults: dict[str, Any], drops: Drops) -> Call:
@@ -15,12 +22,11 @@ def checked(given: dict[str, Any], defaults: dict[str, Any], drops: Drops) -> Ca
     while True:
         try:
             made = Call.model_validate({**defaults, **good})
-            _check_size(made)
-            return made
-        except (ValueError, RecursionError) as error:
+            return Call.model_validate_json(_as_json(made))
+        except Exception as error:  # the bot's objects may raise whatever they like
             for name in _culprits(error, good):
                 known = name if name in Call.model_fields else "field"
-                drops.drop(f"call_{known}", f"{name}: {error}")
+                drops.drop(f"call_{known}", f"{name}: {printable(error)}")
                 del good[name]
 
 
@@ -46,14 +52,23 @@ def _fits(name: str, value: object) -> bool:
     return len(text) <= (MAX_METADATA if name == "metadata" else 4_096)
 
 
-def _check_size(call: Call) -> None:
-    """Raise `ValueError` for what is no JSON in UTF-8, or more than the protocol allows."""
+def _as_json(call: Call) -> bytes:
+    """Raise an error for what is no JSON in UTF-8, or more than the protocol allows."""
     metadata = len(json.dumps(call.metadata, ensure_ascii=False, allow_nan=False).encode())
     if metadata > MAX_METADATA:
         raise ValueError(f"metadata of {metadata} bytes, at most {MAX_METADATA}")
-    whole = len(call.model_dump_json(exclude_none=True).encode())
-    if whole > MAX_EVENT:
-        raise ValueError(f"a call of {whole} bytes, at most {MAX_EVENT}")
+    whole = call.model_dump_json(exclude_none=True).encode()
+    if len(whole) > _MOST_CALL:
+        raise ValueError(f"a call of {len(whole)} bytes, at most {_MOST_CALL}")
+    return whole
+
+
+def ended(call: Call, reason: object, now_ms: int) -> Call:
+    """The call at its end, whatever the reason looks like: that it is over must not be lost with a bad word."""
+    words = printable(reason)[:_LONGEST_REASON] if isinstance(reason, str) and reason else "agent_hangup"
+    status = CallStatus.ERROR if words.startswith("error") else CallStatus.ENDED
+    end = {"call_status": status, "end_timestamp": now_ms, "disconnection_reason": words}
+    return call.model_copy(update=end)
 
 
 def lost(data: str, now_ms: int) -> str:

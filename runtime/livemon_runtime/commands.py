@@ -12,8 +12,8 @@ from .connection import AWAY, Backoff, Connection
 from .errors import ProtocolError
 from .handlers import Outcome, ask
 from .protocol import COMMAND, Command, EndCommand, InjectCommand, TakeOverCommand, TapCommand
-from .record import Verdict
 from .scripts import CallScripts
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .call import Call

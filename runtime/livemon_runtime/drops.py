@@ -9,6 +9,14 @@ _PAUSE_S = 60.0
 _LONGEST = 300
 
 
+def printable(value: object) -> str:
+    """`value` as text that any log, and UTF-8, can carry; never raises."""
+    try:
+        return str(value).encode(errors="backslashreplace").decode()
+    except Exception as error:
+        return f"<{type(value).__name__} whose text cannot be had: {type(error).__name__}>"
+
+
 class Drops:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self.counters: Counter[str] = Counter()
@@ -24,4 +32,4 @@ class Drops:
             return
         total = self.counters[reason]
         self._said[reason] = (now, total)
-        _LOG.warning("livemon dropped %s (%d more since last said): %s", reason, total - counted, detail[:_LONGEST])
+        _LOG.warning("livemon dropped %s (%d more since last said): %s", reason, total - counted, printable(detail)[:_LONGEST])

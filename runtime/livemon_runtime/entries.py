@@ -18,7 +18,7 @@ def encode(entry: dict[str, Any]) -> bytes:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ProtocolError("malformed", f"{where}: {first['msg']}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError("malformed", str(error)) from error
     if len(data) > MAX_EVENT:
         raise ProtocolError("too_large", f"{len(data)} bytes, at most {MAX_EVENT}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .drops import printable
 from .errors import Refusal
 from .protocol import ErrorCode
 
@@ -14,6 +15,8 @@ _LOG = logging.getLogger("livemon_runtime")
 
 Handler = Callable[..., Any]
 """Takes the command, or nothing; returns or awaits anything. `False` refuses, as raising `Refusal` does."""
+
+_LONGEST_MESSAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,20 @@ class Outcome:
 
 
 def takes_argument(handler: Handler) -> bool:
-    """Whether `handler` wants to be told what it is called for."""
+    """Whether `handler` wants to be told what it is called for.
+
+    One that can be called without an argument is: `websocket.close(code=1000)` must not get a command for its code.
+    """
     try:
         parameters = inspect.signature(handler).parameters.values()
     except (TypeError, ValueError):
         return True
-    kinds = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.VAR_POSITIONAL,
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return any(
+        parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        or (parameter.kind in positional and parameter.default is inspect.Parameter.empty)
+        for parameter in parameters
     )
-    return any(parameter.kind in kinds for parameter in parameters)
 
 
 async def ask(handler: Handler, argument: object, timeout: float, what: str) -> Outcome:
@@ -45,10 +51,16 @@ async def ask(handler: Handler, argument: object, timeout: float, what: str) -> 
             if inspect.isawaitable(answer):
                 answer = await answer
     except Refusal as refusal:
-        return Outcome(False, "refused", str(refusal) or "The agent refused.")
+        return Outcome(False, "refused", printable(refusal)[:_LONGEST_MESSAGE] or "The agent refused.")
     except TimeoutError:
         _LOG.error("the bot's handler for %s did not answer within %s s", what, timeout)
         return Outcome(False, "failed", f"The agent's program did not answer within {timeout:g} s.")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # it is this runtime that stops
+        _LOG.error("the bot's handler for %s was cancelled, or awaited what was", what)
+        return Outcome(False, "failed", "The agent's program cancelled what it was doing.")
     except Exception as error:
         _LOG.exception("the bot's handler for %s failed", what)
         return Outcome(False, "failed", f"The agent's program failed: {type(error).__name__}.")

@@ -14,8 +14,8 @@ from redis.exceptions import ResponseError
 
 from .connection import AWAY, Answer, Backoff, Connection
 from .protocol import EXPIRE_AFTER_END_S, HEARTBEAT_S, RUNTIME_TTL_S, RuntimeInfo
-from .record import claim_of
 from .scripts import Command
+from .verdict import claim_of
 
 if TYPE_CHECKING:
     from .call import Call

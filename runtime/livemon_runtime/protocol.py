@@ -48,6 +48,7 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 Text = Annotated[str, Field(max_length=MAX_TURN_TEXT)]
 ShortText = Annotated[str, Field(max_length=512)]
 Milliseconds = Annotated[int, Field(ge=0, le=2**53)]
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Message(BaseModel):
@@ -129,8 +130,8 @@ class _Entry(_Message):
 
 class Word(_Message):
     word: ShortText
-    start: float
-    end: float
+    start: Seconds
+    end: Seconds
 
 
 class Turn(_Entry):

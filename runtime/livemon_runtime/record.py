@@ -16,25 +16,15 @@ from .keys import Keys
 from .outbox import Outbox
 from .protocol import Call, CallStatus
 from .scripts import UNKNOWN_CONTROLLER, Accepted, Announced, Appended, CallScripts, Command, Written
+from .verdict import Verdict, claim_of
 
 PARTIALS_EVERY_MS = 100
 RESULT_KEPT_MS = 60_000
-UNKNOWN_MS = 5_000
-"""How long past a claim's deadline the agent holds its tongue while Redis does not answer."""
 MOST_RESULTS = 100
+MOST_PARTIALS = 100
 
 
 def _nothing() -> None: ...
-
-
-def claim_of(controller: str | None) -> str:
-    """The claim id in a controller's JSON, empty if there is none."""
-    if not controller:
-        return ""
-    try:
-        return str(json.loads(controller)["claim_id"])
-    except (ValueError, TypeError, KeyError):
-        return "?"
 
 
 @dataclass(slots=True)
@@ -51,24 +41,12 @@ class Request:
 
 
 @dataclass(slots=True)
-class Verdict:
-    """The runtime's word on one claim, on its way to Redis."""
-
-    claim_id: str
-    generation: int
-    command_id: str
-    deadline: int
-    refusal: tuple[str, str] | None
-    """Code and message; None accepts."""
-    settled: Callable[[bool], None]
-    """Told once whether the claim has the call."""
-
-
-@dataclass(slots=True)
 class CallRecord:
     call: Call
     keys: Keys
     runtime_id: str
+    start_assumed: bool = False
+    """`start_timestamp` is by this machine's clock, for want of Redis's."""
     resumed: bool = False
     outbox: Outbox = field(init=False)
     scripts: CallScripts = field(init=False)
@@ -90,6 +68,8 @@ class CallRecord:
     _version: int = 1
     _sent: int = 0
     """Which version of the call Redis has."""
+    _tried: int = 0
+    """Which version this incarnation was first announced with: if Redis took that, it took no later one."""
     _probe: bool = False
     _partials: dict[str, bytes] = field(default_factory=lambda: dict[str, bytes]())
     _partials_at: int = 0
@@ -137,9 +117,13 @@ class CallRecord:
         self.now_in_call = max(self.now_in_call, time_ms)
         return self.outbox.add(entry)
 
-    def say_partial(self, entry_id: str, entry: bytes) -> None:
-        """The latest of each turn wins; it is sent at most ten times a second."""
+    def say_partial(self, entry_id: str, entry: bytes) -> bool:
+        """The latest of each turn wins, at most ten times a second. Answers whether another turn's had to go for it."""
         self._partials[entry_id] = entry
+        full = len(self._partials) > MOST_PARTIALS
+        if full:
+            del self._partials[next(iter(self._partials))]
+        return full
 
     def forget_partial(self, entry_id: str) -> None:
         self._partials.pop(entry_id, None)
@@ -155,6 +139,17 @@ class CallRecord:
         if not self.given_up:
             self.announced, self.resumed = False, True
             self.incarnation = secrets.token_hex(8)
+            self._tried = 0
+
+    def shift(self, offset_ms: int) -> None:
+        """Redis's clock is known now: what was said by this machine's own before is set right."""
+        if self.start_assumed:
+            self.start_assumed = False
+            end = self.call.end_timestamp
+            moved = {"start_timestamp": max(0, self.call.start_timestamp + offset_ms)}
+            if end is not None:
+                moved["end_timestamp"] = max(0, end + offset_ms)
+            self.become(self.call.model_copy(update=moved))
 
     def probe(self) -> None:
         """Redis may have lost the transcript's tail: ask for the last entry."""
@@ -229,7 +224,7 @@ class CallRecord:
         return self.call.model_copy(update=live).model_dump_json(exclude_none=True)
 
     def _announce(self) -> Request:
-        version = self._version
+        version = self._tried = self._tried or self._version
         command = self.scripts.announce(
             self.incarnation,
             self._live_json(),
@@ -243,7 +238,7 @@ class CallRecord:
     def _expire_verdicts(self, now_ms: int) -> None:
         """Nobody answered until 5 s past the deadline: refused, and this memory is what counts from now on."""
         for verdict in list(self._verdicts):
-            if self.given_up or now_ms > verdict.deadline + UNKNOWN_MS:
+            if self.given_up or verdict.expired(now_ms):
                 self._settle(verdict, accepted=False)
 
     def _decide(self, verdict: Verdict) -> Request:
@@ -252,10 +247,10 @@ class CallRecord:
             command = self.scripts.refuse(verdict.claim_id, verdict.command_id, *refusal)
             return Request(command, lambda answer: self._refused(verdict, answer))
         taken = self.call.model_copy(update={"call_status": CallStatus.TAKEN_OVER})
-        version = self._version
+        verdict.version = verdict.version or self._version
         data = taken.model_dump_json(exclude_none=True)
         command = self.scripts.accept(verdict.claim_id, data, verdict.command_id)
-        return Request(command, lambda answer: self._accepted(verdict, answer, version))
+        return Request(command, lambda answer: self._accepted(verdict, answer))
 
     # --- what Redis answers ---------------------------------------------------------------------------------------
 
@@ -322,10 +317,10 @@ class CallRecord:
             # Redis took an accept whose answer we never saw; this memory is what counts.
             self.announce_again()
 
-    def _accepted(self, verdict: Verdict, answer: object, version: int) -> None:
+    def _accepted(self, verdict: Verdict, answer: object) -> None:
         accepted = Accepted.read(answer)
         if accepted.yes:
-            self.controller, self.rev, self._sent = accepted.controller, accepted.rev, version
+            self.controller, self.rev, self._sent = accepted.controller, accepted.rev, verdict.version
             if not self.over:
                 self.call.call_status = CallStatus.TAKEN_OVER
         self._settle(verdict, accepted=accepted.yes)

@@ -42,7 +42,8 @@ FLAGS = [
 VUE = Path(nicegui.__file__).parent / "static"
 PAGE = """<!doctype html>
 <html lang="en" data-theme="light"><head><meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="/assets/theme.css"><link rel="stylesheet" href="/assets/call_drawer.css">
+<link rel="stylesheet" href="/assets/theme.css"><link rel="stylesheet" href="/assets/shell.css">
+<link rel="stylesheet" href="/assets/call_drawer.css">
 <link rel="stylesheet" href="/assets/transcript.css">
 <script type="importmap">{"imports": {"vue": "/static/vue.esm-browser.prod.js"}}</script></head>
 <body><button id="list">A row of the list</button><div id="app"></div>
@@ -66,6 +67,14 @@ async def ended_well() -> Response:
     return JSONResponse({"ok": True})
 
 
+async def signed_out() -> Response:
+    return Response(status_code=204)
+
+
+async def nobody_answers() -> Response:
+    return Response("Bad gateway", 502)
+
+
 @dataclass
 class Stage:
     """A page with the drawer, and everything that is said to it."""
@@ -73,10 +82,14 @@ class Stage:
     page: Page
     address: str
     sockets: dict[str, list[WebSocket]] = field(default_factory=dict)
+    accepted: list[str] = field(default_factory=list)  # the calls that were followed, refused ones apart
     heard: asyncio.Queue[tuple[str, dict[str, Any]]] = field(default_factory=asyncio.Queue)
     refusals: dict[str, int] = field(default_factory=dict)
     connected: asyncio.Condition = field(default_factory=asyncio.Condition)
     end: Handler = ended_well
+    listen: Handler = nobody_answers
+    offers: list[dict[str, Any]] = field(default_factory=list)
+    sign_out: Handler = signed_out
     ends: list[str] = field(default_factory=list)
 
     async def open(self, call_id: str, *messages: dict[str, Any]) -> None:
@@ -84,6 +97,16 @@ class Stage:
         await self.page.evaluate("(id) => show(id)", call_id)
         await self.connection(call_id)
         await self.say(call_id, *messages)
+
+    async def mount(self, component: str, **props: Any) -> None:
+        """Put another component onto the page, in place of the drawer."""
+        mount = """async ([name, props]) => {
+          const { default: component } = await import(`/assets/${name}.js`);
+          const texts = await (await fetch("/texts")).json();
+          document.body.innerHTML = "<div id='other'></div>";
+          Vue.createApp(component, { texts, ...props }).mount("#other");
+        }"""
+        await self.page.evaluate(mount, [component, props])
 
     async def connection(self, call_id: str) -> None:
         async with asyncio.timeout(20), self.connected:
@@ -107,6 +130,7 @@ class Stage:
             return
         async with self.connected:
             self.sockets.setdefault(call_id, []).append(follower)
+            self.accepted.append(call_id)
             self.connected.notify_all()
         with contextlib.suppress(WebSocketDisconnect):
             while True:
@@ -119,6 +143,10 @@ class Stage:
     async def answer_end(self, request: Request) -> Response:
         self.ends.append(request.path_params["call_id"])
         return await self.end()
+
+    async def answer_listen(self, request: Request) -> Response:
+        self.offers.append(await request.json())
+        return await self.listen()
 
 
 class Server:
@@ -134,6 +162,9 @@ class Server:
             Mount("/static", StaticFiles(directory=VUE)),
             WebSocketRoute("/feed/calls/{call_id}", lambda follower: self.current.follow(follower)),
             Route("/calls/{call_id}/end", self.answer_end, methods=["POST"]),
+            Route("/calls/{call_id}/listen", self.answer_listen, methods=["POST"]),
+            Route("/sign-out", self.answer_sign_out, methods=["POST"]),
+            Route("/sign-in", lambda request: HTMLResponse("<p>Signed out</p>")),
         ]
         self.config = uvicorn.Config(
             Starlette(routes=routes), port=self.port, log_level="warning", ws="websockets-sansio"
@@ -141,6 +172,12 @@ class Server:
 
     async def answer_end(self, request: Request) -> Response:
         return await self.current.answer_end(request)
+
+    async def answer_listen(self, request: Request) -> Response:
+        return await self.current.answer_listen(request)
+
+    async def answer_sign_out(self, request: Request) -> Response:
+        return await self.current.sign_out()
 
     @property
     def current(self) -> Stage:

@@ -44,6 +44,8 @@ async def test_it_says_who_speaks_with_whom_since_when_and_for_how_long(stage: S
     await expect(fact(page, "listeners")).to_have_text("You, Leo")
     await expect(page.get_by_test_id("drawer-call-id")).to_have_text("call-1")
     await expect(page.get_by_test_id("drawer-duration")).to_have_text(re.compile(r"^59:0\d$"))
+    at = await page.evaluate("(time) => import('/assets/format.js').then((format) => format.clockTime(time))", STARTED)
+    await expect(fact(page, "started")).to_have_text(at)  # as in the list
     metadata = page.get_by_test_id("call-metadata")
     await metadata.locator("summary").click()
     await expect(metadata.locator("dd")).to_have_text(["c-1042", '[\n  "a"\n]'])
@@ -113,6 +115,60 @@ async def test_another_call_takes_its_place_with_nothing_carried_over(stage: Sta
     await expect(page.get_by_test_id("call-drawer")).to_have_attribute("data-call-id", "call-2")
     async with asyncio.timeout(20), stage.connected:
         await stage.connected.wait_for(lambda: first not in stage.sockets["call-1"])
+
+
+async def test_calls_opened_one_after_another_leave_nothing_behind(stage: Stage) -> None:
+    """Neither listeners nor nodes: what the tenth call leaves is what the fortieth leaves."""
+    session = await stage.page.context.new_cdp_session(stage.page)
+    await session.send("Performance.enable")
+
+    async def left() -> dict[str, float]:
+        for _ in range(3):
+            await session.send("HeapProfiler.collectGarbage")
+        metrics = (await session.send("Performance.getMetrics"))["metrics"]
+        return {each["name"]: each["value"] for each in metrics if each["name"] in {"JSEventListeners", "Nodes"}}
+
+    async def look_at(first: int, last: int) -> None:
+        for n in range(first, last + 1):
+            await stage.open(f"call-{n}", call(f"call-{n}"), reset(*(turn(m, f"turn {m}") for m in range(1, 21))))
+            await expect(stage.page.get_by_test_id("turn-text")).to_have_count(20)
+        await stage.page.get_by_test_id("drawer-close").click()
+        await expect(stage.page.get_by_test_id("call-drawer")).to_have_count(0)
+
+    await look_at(1, 10)
+    before = await left()
+    await look_at(11, 40)
+    after = await left()
+    print(before, after)
+    assert after["JSEventListeners"] <= before["JSEventListeners"] + 10, "one a call would be too many already"
+    assert after["Nodes"] <= before["Nodes"] + 200
+    async with asyncio.timeout(20), stage.connected:
+        await stage.connected.wait_for(lambda: not any(stage.sockets.values()))
+
+
+async def test_whoever_wants_less_motion_sees_the_drawer_at_once(stage: Stage) -> None:
+    page = await opened(stage)  # the page's media feature says so
+    await page.evaluate("document.querySelector('.call-drawer').classList.add('drawer-enter-active')")
+    transition = await page.locator(".call-drawer").evaluate("drawer => getComputedStyle(drawer).transitionProperty")
+    assert transition == "none"
+
+
+async def test_whatever_has_the_focus_shows_it(stage: Stage) -> None:
+    page = await opened(stage, turn(1, "one"), metadata={"a": "b"})
+    await page.locator("#list").focus()
+    seen: list[str] = []
+    for _ in range(6):
+        await page.keyboard.press("Tab")
+        name, style, width = await page.evaluate(
+            """() => {
+              const it = document.activeElement;
+              const { outlineStyle, outlineWidth } = getComputedStyle(it);
+              return [it.dataset.testid ?? it.className, outlineStyle, parseFloat(outlineWidth)];
+            }"""
+        )
+        assert (style, width >= 2) == ("solid", True), name
+        seen.append(name)
+    assert {"drawer-close", "transcript", "live-listen", "end-call"} <= set(seen)
 
 
 async def test_escape_closes_it_and_the_focus_goes_back(stage: Stage) -> None:

@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, expect
+
+from tests.components.conftest import Server
 
 FOLDER = Path(__file__).parents[2] / "components"
 CSS = (FOLDER / "theme.css").read_text()
@@ -59,3 +62,39 @@ def test_dark_says_every_colour_anew() -> None:
 @pytest.mark.parametrize("name", ["shell.css", "call_list.css", "call_drawer.css", "transcript.css"])
 def test_components_use_tokens_only(name: str) -> None:
     assert re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\((?!0 0 0 /)", (FOLDER / name).read_text()) == []
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(
+    ("kind", "word", "ground"),
+    [
+        ("is-primary", "on-accent", "accent"),
+        ("is-danger is-filled", "on-danger", "danger"),
+        ("is-danger", "danger", "surface-2"),
+        ("", "text", "surface-2"),
+    ],
+)
+async def test_a_button_under_the_mouse_can_still_be_read(
+    drawer_server: Server, drawer_browser: Browser, kind: str, word: str, ground: str
+) -> None:
+    page = await drawer_browser.new_page()  # a desktop: nothing hovers over a touch screen
+    await page.goto(f"http://127.0.0.1:{drawer_server.port}/")
+    await page.evaluate(
+        """(kind) => {
+          document.body.innerHTML = "<button id='one'>One</button>";
+          document.querySelector("#one").className = `lm-button ${kind}`;
+        }""",
+        kind,
+    )
+    button = page.locator("#one")
+    await button.hover()
+    for name, token in (("color", word), ("background-color", ground)):
+        red, green, blue = (int(THEMES["light"][token][at : at + 2], 16) for at in (1, 3, 5))
+        await expect(button).to_have_css(name, f"rgb({red}, {green}, {blue})")
+    await page.close()
+
+
+def test_every_style_of_a_component_is_linked_by_the_live_pages() -> None:
+    linked = re.search(r"_STYLES = \((.*?)\)", (FOLDER.parent / "pages" / "document.py").read_text(), re.DOTALL)
+    assert linked
+    assert set(re.findall(r'"([\w.]+)"', linked[1])) == {path.name for path in FOLDER.glob("*.css")}

@@ -155,6 +155,33 @@ async def test_it_follows_the_newest_until_the_reader_scrolls_up(stage: Stage) -
     await expect(turns(stage).last).to_be_in_viewport()
 
 
+async def test_what_moves_without_the_reader_does_not_end_the_following_and_a_search_in_the_page_does(
+    stage: Stage,
+) -> None:
+    transcript = await opened(stage, *conversation(1, 60))
+    jump = stage.page.get_by_test_id("jump-to-latest")
+    await at_rest(transcript)
+    # as a browser does that keeps the place while what is above shrinks and what is below grows
+    await transcript.evaluate(
+        """scroller => {
+          const grown = document.createElement("p");
+          grown.style.height = "400px";
+          scroller.firstElementChild.append(grown);
+          scroller.scrollTop -= 100;
+        }"""
+    )
+    await at_rest(transcript)
+    await expect(jump).to_have_count(0)
+    assert (
+        await transcript.evaluate(
+            "({ scrollHeight, clientHeight, scrollTop }) => scrollHeight - clientHeight - scrollTop"
+        )
+        < 2
+    )
+    await transcript.evaluate("scroller => (scroller.scrollTop -= 1000)")
+    await expect(jump).to_be_visible()
+
+
 async def at_rest(transcript: Locator) -> None:
     """Wait until scrolling, and the layout that it causes, has come to rest."""
     await transcript.evaluate(
@@ -275,6 +302,15 @@ async def test_final_turns_are_announced_and_partials_are_not(stage: Stage) -> N
     await expect(announcer).to_have_text("")
     await stage.say("call-1", put(turn(2, "I want it", "user")))
     await expect(announcer).to_have_text("Caller: I want it")
+
+
+async def test_what_was_being_said_as_the_call_ended_waits_for_nothing(stage: Stage) -> None:
+    await opened(stage, turn(1, "one"), turn(2, "I wan", "user", final=False))
+    caret = stage.page.locator(".turn-caret")
+    await expect(caret).to_have_count(1)
+    await stage.say("call-1", ended())
+    await expect(caret).to_have_count(0)
+    await expect(turns(stage)).to_have_text(["one", "I wan"])
 
 
 async def test_a_call_without_words_says_so(stage: Stage) -> None:

@@ -23,6 +23,7 @@ REPLAY = """async (history) => {
       ids: model.items.map((item) => item.id),
       texts: model.items.map((item) => item.content),
       news: act === "put" ? result.map((item) => item.id) : null,
+      drawn: shown.map((item) => item.id),
       inPlace: shown.every((item, at) => item === model.items[model.start + at]),
       wrong,
     });
@@ -114,4 +115,18 @@ async def test_after_a_gap_what_was_read_is_kept_only_if_nothing_is_missing(
 async def test_memory_is_bounded_while_the_newest_is_followed(stage: Stage) -> None:
     states = await stage.page.evaluate(REPLAY, [["put", numbered(1, 12_000)], ["follow"]])
     assert states[-1]["ids"] == [item["id"] for item in numbered(2_001, 12_000)]
+    assert not states[-1]["wrong"]
+
+
+async def test_memory_is_bounded_while_one_reads_back_and_the_place_is_kept(stage: Stage) -> None:
+    """What stands above is forgotten; at the very top nothing is, until the call has gone on for as long again."""
+    earlier = [["reset", numbered(1, 9_900)], ["showEarlier"]]
+    read = await stage.page.evaluate(REPLAY, [*earlier, ["put", numbered(9_901, 10_400)], ["trim"]])
+    assert read[-1]["ids"] == [item["id"] for item in numbered(401, 10_400)]
+    assert read[-1]["drawn"][: len(read[1]["drawn"])] == read[1]["drawn"]
+    assert not read[-1]["wrong"]
+    top = [["reset", numbered(1, 400)], ["put", numbered(401, 12_000)], ["trim"]]
+    states = await stage.page.evaluate(REPLAY, [*top, ["put", numbered(12_001, 20_001)], ["trim"]])
+    assert len(states[2]["ids"]) == 12_000
+    assert states[-1]["ids"] == [item["id"] for item in numbered(10_002, 20_001)]
     assert not states[-1]["wrong"]

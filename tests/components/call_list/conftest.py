@@ -159,7 +159,7 @@ async def list_server() -> AsyncIterator[ListServer]:
     running = uvicorn.Server(server.config)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(running.serve())
-        while not running.started:  # noqa: ASYNC110 (uvicorn has no event for it)
+        while not running.started:
             await asyncio.sleep(0.01)
         yield server
         running.should_exit = True

@@ -1,8 +1,13 @@
 """The live list in a real Chromium: what is new, selected, found and sorted, under fingers and keys, or out of date."""
 
+import ast
+import textwrap
+
 import pytest
 from playwright.async_api import expect
 
+import livemon_runtime
+from components.call_list import CONNECT_LINES
 from tests.components.call_list.conftest import START, ListStage, row
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -362,3 +367,111 @@ async def test_everything_that_is_touched_is_44_px_high(stage: ListStage, width:
             .filter(([, box]) => box.width && (box.height < 44 || box.width < 44)).map(([name]) => name)"""
     )
     assert small == []
+
+
+async def test_a_press_that_opens_the_browsers_own_menu_holds_no_rows(stage: ListStage) -> None:
+    """Its release may never reach the page."""
+    await stage.snapshot(row(1))
+    box = await stage.row(1).bounding_box()
+    assert box
+    await stage.page.mouse.move(box["x"] + 50, box["y"] + 20)
+    await stage.page.mouse.down(button="right")
+    await stage.diff(row(2), new=True)
+    await expect(stage.row(2)).to_be_visible()
+
+
+async def test_a_hidden_page_keeps_up_without_frames_and_is_right_when_it_is_seen_again(stage: ListStage) -> None:
+    await stage.snapshot(row(1))
+    await expect(stage.row(1)).to_be_visible()
+    hide = """() => {
+      window.frames_ = window.requestAnimationFrame;
+      window.requestAnimationFrame = () => 1;
+    }"""
+    await stage.page.evaluate(hide)
+    await stage.diff(row(2))  # asks for a frame that does not come any more
+    await stage.say({"t": "feed", "state": "stale", "since": START})  # heard after it
+    await stage.page.wait_for_function("window.connection.at(-1)?.state === 'stale'")
+    await stage.page.evaluate(
+        """() => {
+          Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    await expect(stage.rows()).to_have_count(2)
+    await stage.diff(row(3), drop=("call-001",))
+    await expect(stage.row(3)).to_be_attached()
+    await stage.diff(row(4))
+    await stage.page.evaluate(
+        """() => {
+          window.requestAnimationFrame = window.frames_;
+          delete document.hidden;
+          document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    await expect(stage.row(4)).to_be_visible()
+    assert await stage.order() == ["004", "003", "002"]
+
+
+async def test_whoever_wants_less_motion_gets_none_and_still_sees_what_is_new(stage: ListStage) -> None:
+    await stage.page.emulate_media(reduced_motion="reduce")
+    await stage.snapshot(row(1))
+    await stage.diff(row(2), new=True)
+    await expect(stage.row(2)).to_have_attribute("data-new", "true")
+    overlay = await stage.row(2).evaluate(
+        "row => { const { animationName, opacity } = getComputedStyle(row, '::after'); return [animationName, +opacity]; }"
+    )
+    assert overlay[0] == "none"
+    assert overlay[1] > 0
+
+
+async def test_the_word_on_what_may_be_out_of_date_covers_no_row_for_good(stage: ListStage) -> None:
+    await stage.page.set_viewport_size({"width": 390, "height": 600})
+    await stage.snapshot(*(row(n) for n in range(1, 41)))
+    await stage.say({"t": "feed", "state": "stale", "since": stage.now - 60_000})
+    stale = stage.page.get_by_test_id("call-list-stale")
+    await expect(stale).to_be_visible()
+    await stage.page.locator(".call-scroll").evaluate("scroll => scroll.scrollTo(0, scroll.scrollHeight)")
+    await expect(stage.row(1)).to_be_in_viewport(ratio=1)
+    last, word = await stage.row(1).bounding_box(), await stale.bounding_box()
+    assert last
+    assert word
+    assert last["y"] + last["height"] <= word["y"]
+
+
+async def test_whatever_has_the_focus_shows_it(stage: ListStage) -> None:
+    await stage.snapshot(row(1), row(2))
+    seen: list[str] = []
+    for _ in range(13):
+        await stage.page.keyboard.press("Tab")
+        name, style, width = await stage.page.evaluate(
+            """() => {
+              const it = document.activeElement;
+              const { outlineStyle, outlineWidth } = getComputedStyle(it);
+              return [it.dataset.testid ?? it.className, outlineStyle, parseFloat(outlineWidth)];
+            }"""
+        )
+        assert (style, width >= 2) == ("solid", True), name
+        seen.append(name)
+    assert {"call-search", "filter-attention", "call-grid", "sort-state"} <= set(seen)
+
+
+async def test_what_to_do_first_fits_and_is_copied_whole(stage: ListStage) -> None:
+    await stage.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await stage.snapshot()
+    lines = CONNECT_LINES.format(redis_url="redis://127.0.0.1:46379")
+    await stage.page.evaluate("(lines) => (window.state.connect = lines)", lines)
+    code = stage.page.locator(".call-connect pre")
+    await expect(code).to_have_text(lines)
+    assert await code.evaluate("code => code.scrollWidth <= code.clientWidth")
+    await stage.page.get_by_role("button", name="Copy the lines").click()
+    await expect(stage.page.get_by_role("button", name="Copied")).to_be_visible()
+    assert await stage.page.evaluate("navigator.clipboard.readText()") == lines
+
+
+async def test_what_to_do_first_is_python_that_the_runtime_understands() -> None:
+    _, _, code = CONNECT_LINES.format(redis_url="redis://localhost").partition("\n\n")
+    tree = ast.parse(f"async def main():\n{textwrap.indent(code, '    ')}")
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert imported <= used
+    assert all(hasattr(livemon_runtime, name) for name in imported)

@@ -1,0 +1,215 @@
+"""The guard at the door: pure ASGI, over http and websocket alike, so that nothing is served that it has not seen.
+
+It knows who is signed in and whether the request comes from our own pages. What somebody may do is looked at where it is
+done: an endpoint reads `person_of` and asks `Person.may`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from importlib.metadata import version
+from urllib.parse import quote, urlsplit
+
+import structlog
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from livemon.store.errors import StoreError
+
+from .person import Person
+from .sessions import Sessions
+
+COOKIE = "livemon_session"
+MAX_COOKIES = 4
+"""Several of the same name may come (other paths, other domains); more are an attack or a mess."""
+MAX_COOKIE_HEADER = 16_384
+MAX_NEXT = 2_000
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_NICEGUI = f"/_nicegui/{version('nicegui')}"
+_NICEGUI_SOCKET = "/_nicegui_ws/"
+
+_log = structlog.get_logger(__name__)
+
+
+class Entry(Enum):
+    """Who a path is for."""
+
+    OPEN = auto()
+    SIGNED_IN = auto()
+
+
+PATHS: tuple[tuple[str, Entry], ...] = (
+    ("/sign-in", Entry.OPEN),
+    ("/sign-in/link", Entry.OPEN),
+    ("/healthz", Entry.OPEN),
+    ("/metrics", Entry.OPEN),
+    ("/favicon.ico", Entry.OPEN),
+    ("/assets/", Entry.OPEN),
+    # NiceGUI's own files, the same for every livemon of this version; everything else of NiceGUI belongs to somebody
+    (f"{_NICEGUI}/static/", Entry.OPEN),
+    (f"{_NICEGUI}/libraries/", Entry.OPEN),
+    (f"{_NICEGUI}/components/", Entry.OPEN),
+    (f"{_NICEGUI}/resources/", Entry.OPEN),
+    (f"{_NICEGUI}/esm/", Entry.OPEN),
+    ("/", Entry.SIGNED_IN),
+)
+"""The first that fits counts: a path with a slash at its end means everything below it, any other itself alone."""
+
+
+def entry_of(path: str) -> Entry:
+    """Who a path is for; what the table does not name is for people who are signed in."""
+    for listed, entry in PATHS:
+        if path == listed or (listed.endswith("/") and path.startswith(listed)):
+            return entry
+    return Entry.SIGNED_IN
+
+
+def person_of(connection: HTTPConnection) -> Person | None:
+    """Who asks, as the guard has found; None if nobody is signed in, or if no guard has looked."""
+    person = connection.scope.get("state", {}).get("person")
+    return person if isinstance(person, Person) else None
+
+
+def cookies_of(connection: HTTPConnection) -> list[str]:
+    """What the browser sent as our cookie: one as a rule, several if others have set some of the same name."""
+    header = ";".join(connection.headers.getlist("cookie"))
+    if len(header) > MAX_COOKIE_HEADER:
+        return []
+    pairs = (part.partition("=") for part in header.split(";"))
+    values = [value.strip().strip('"') for name, _, value in pairs if name.strip() == COOKIE]
+    return [value for value in dict.fromkeys(values) if value][:MAX_COOKIES]
+
+
+def prefix_of(connection: HTTPConnection) -> str:
+    """The path that a proxy has put before ours, to be put before an address that we send; empty as a rule."""
+    prefix = (connection.headers.get("x-forwarded-prefix", "") + connection.scope.get("root_path", "")).rstrip("/")
+    return prefix if re.fullmatch(r"(/[\w.~-]+)+", prefix, re.ASCII) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why somebody is not let in. The shape of the answer is that of the API's errors (docs/interfaces.md)."""
+
+    code: str
+    status: int
+    close_code: int
+    message: str
+
+    @property
+    def response(self) -> Response:
+        body = {"error": {"code": self.code, "message": self.message}}
+        return JSONResponse(body, self.status, headers={"Cache-Control": "no-store"})
+
+
+_NOT_SIGNED_IN = _Refusal(
+    "unauthenticated", 401, 4401, "You are not signed in, or your session has ended. Sign in, then try again."
+)
+_CROSS_SITE = _Refusal(
+    "cross_site",
+    403,
+    4403,
+    "This request does not come from one of livemon's own pages, so nothing was done. Reload the page and try again. If "
+    "livemon stands behind a proxy, the proxy has to pass the Host header on, or LIVEMON_PUBLIC_URL has to say the "
+    "address that people open.",
+)
+
+
+class Guard:
+    """ASGI middleware. `sessions` may be given as a callable, for an application that is made before its node.
+
+    `public_url` is the address that people open, if the Host header that arrives here is another one.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, sessions: Sessions | Callable[[], Sessions], public_url: str | None = None
+    ) -> None:
+        self._app = app
+        self._sessions: Callable[[], Sessions] = (lambda: sessions) if isinstance(sessions, Sessions) else sessions
+        self._public_origin = _origin(public_url) if public_url else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        person = await self._admit(connection)
+        if isinstance(person, _Refusal):
+            await _refuse(connection, person, receive, send)
+            return
+        state = {**scope.get("state", {}), "person": person}
+        await self._app({**scope, "state": state}, receive, send)
+
+    async def _admit(self, connection: HTTPConnection) -> Person | _Refusal | None:
+        """Who comes in, None where that does not matter, or why nobody does."""
+        unsafe = connection.scope["type"] != "http" or connection.scope["method"] not in _SAFE_METHODS
+        if unsafe and not self._is_from_us(connection):
+            return _CROSS_SITE
+        if entry_of(_path(connection)) is Entry.OPEN:
+            return None
+        try:
+            for cookie in cookies_of(connection):
+                if person := await self._sessions().find(cookie):
+                    return person
+        except StoreError as error:
+            _log.warning("nobody can be let in", why=str(error))
+            return _Refusal("store_away", 503, 1013, str(error))
+        return _NOT_SIGNED_IN
+
+    def _is_from_us(self, connection: HTTPConnection) -> bool:
+        origins, hosts = connection.headers.getlist("origin"), connection.headers.getlist("host")
+        if len(origins) != 1 or len(hosts) != 1:
+            return False
+        origin = _origin(origins[0])
+        if origin is None:
+            return False
+        return origin in (self._public_origin, _origin(f"{origin[0]}://{hosts[0]}"))
+
+
+def _path(connection: HTTPConnection) -> str:
+    """The path as the routes see it: without the root path that a server may have been given."""
+    path, root = connection.scope["path"], connection.scope.get("root_path", "").rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an address; None if it is not one of the web."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        return None
+    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
+
+
+async def _refuse(connection: HTTPConnection, refusal: _Refusal, receive: Receive, send: Send) -> None:
+    if connection.scope["type"] == "http":
+        wants_page = connection.scope["method"] in ("GET", "HEAD") and "text/html" in connection.headers.get(
+            "accept", ""
+        )
+        response = _to_sign_in(connection) if refusal is _NOT_SIGNED_IN and wants_page else refusal.response
+        await response(connection.scope, receive, send)
+        return
+    await receive()  # the browser's wish to connect
+    if not _path(connection).startswith(_NICEGUI_SOCKET):  # which knows no close codes
+        await send({"type": "websocket.accept"})  # a browser is told nothing of a refusal before this
+    await send({"type": "websocket.close", "code": refusal.close_code, "reason": refusal.code})
+
+
+def _to_sign_in(connection: HTTPConnection) -> Response:
+    """The sign-in page, which leads on to what was asked for."""
+    scope, prefix = connection.scope, prefix_of(connection)
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    root = scope.get("root_path", "").rstrip("/").encode()
+    path = raw[len(root) :] if root and raw.startswith(root + b"/") else raw
+    asked = prefix + "/" + path.decode("latin-1").lstrip("/\\")  # never `//elsewhere`
+    if query := scope.get("query_string", b""):
+        asked += "?" + query.decode("latin-1")
+    target = f"{prefix}/sign-in"
+    if len(asked) <= MAX_NEXT:
+        target += f"?next={quote(asked, safe='/')}"
+    return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,156 @@
+"""The command `livemon`: serve (the default), demo, bench, doctor, sign-in-link."""
+
+import asyncio
+from collections.abc import Coroutine
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from livemon import logs
+from livemon.access.roles import Role
+from livemon.bench.cli import bench
+from livemon.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from livemon.node import Node
+
+_T = TypeVar("_T")
+
+app = typer.Typer(
+    help="Live monitoring for calls run by voice AI agents. Settings: LIVEMON_… in the environment or in .env.",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(bench, name="bench")
+
+
+@app.callback(invoke_without_command=True)
+def livemon(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Without a command: serve."""
+    if show_version:
+        typer.echo(f"livemon {version('livemon')}")
+    elif context.invoked_subcommand is None:
+        serve()
+
+
+@app.command()
+def serve() -> None:
+    """Serve livemon; with nothing configured it brings its own Valkey and SQLite, and prints a sign-in link."""
+    _serve(None)
+
+
+@app.command()
+def demo(
+    calls: Annotated[int, typer.Option(min=1, max=5_000, help="About how many calls at a time.")] = 8,
+) -> None:
+    """Serve livemon with calls that have real speech, to try it."""
+    _serve(calls)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this setup, and say what to do."""
+    from livemon.doctor import examine, report
+    from livemon.finding import Grade
+
+    findings = _run(examine(_settings()))
+    typer.echo(report(findings))
+    if any(finding.grade is Grade.PROBLEM for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command("sign-in-link")
+def sign_in_link(
+    name: Annotated[str | None, typer.Option(help="Whose link: a new name is a new person.")] = None,
+    role: Annotated[Role, typer.Option(help="What that person may do.")] = Role.ADMIN,
+    workspace: Annotated[str, typer.Option(help="In which workspace.")] = "default",
+) -> None:
+    """Print a link that signs somebody in, once, within 15 minutes. Without a name: the first Admin."""
+    from livemon.access.links import make_link, sign_in_url
+    from livemon.store.store import Store, StoreError
+
+    settings = _settings()
+
+    async def make() -> str:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = Store(settings.database)
+        try:
+            await store.open()
+            return await make_link(store, name=name, role=role, workspace=workspace)
+        finally:
+            await store.close()
+
+    try:
+        token = _run(make())
+    except (StoreError, ValueError) as error:
+        _fail(error)
+    typer.echo(sign_in_url(settings.url, token))
+
+
+def _serve(demo_calls: int | None) -> None:
+    settings = _settings()
+    from livemon.embedded_valkey import ValkeyError
+    from livemon.node import Node
+    from livemon.serving import PortTaken, serve
+    from livemon.store.store import StoreError
+
+    def announce(node: Node, link: str | None) -> None:
+        typer.echo(_demo_words(link) if demo_calls is not None else _words(node, link))
+
+    try:
+        _run(serve(settings, announce, demo_calls))
+    except (PortTaken, ValkeyError, StoreError) as error:
+        _fail(error)
+    except asyncio.CancelledError:
+        raise typer.Exit(130) from None
+
+
+def _words(node: "Node", link: str | None) -> str:
+    settings = node.settings
+    lines = [f"livemon {version('livemon')} is running at {settings.url}", ""]
+    if link:
+        lines += [f"  Sign in   {link}", "            The link works once, within 15 minutes.", ""]
+    else:
+        lines += ["  To sign in anew: livemon sign-in-link", ""]
+    if not settings.redis_url:
+        lines.append(f"  Agents    {node.redis_url} (livemon's own Valkey, on this machine)")
+    if not settings.redis_url or not settings.database_url:
+        lines.append(f"  Data      {_short(settings.data_dir)}")
+    return "\n".join([*lines, "  Stop      Ctrl-C", ""])
+
+
+def _demo_words(link: str | None) -> str:
+    from livemon.demo import what_to_try
+
+    return what_to_try(link or "")
+
+
+def _short(path: Path) -> str:
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+
+
+def _settings() -> Settings:
+    try:
+        settings = Settings.read()
+    except SettingsError as error:
+        _fail(error)
+    logs.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, _T]) -> _T:
+    import uvloop
+
+    return uvloop.run(work)
+
+
+def _fail(error: Exception) -> NoReturn:
+    typer.secho(str(error), fg=typer.colors.RED, err=True)
+    raise typer.Exit(1)

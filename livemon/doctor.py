@@ -1,0 +1,315 @@
+"""`livemon doctor`: looks at a setup from outside and says what to do. It changes nothing, and starts nothing."""
+
+import asyncio
+import os
+import shutil
+import socket
+import sqlite3
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography import x509
+from redis.exceptions import RedisError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from websockets.asyncio.client import connect as connect_websocket
+from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.typing import Origin
+
+from livemon.api.errors import CloseCode
+from livemon.finding import Finding, Grade
+from livemon.media.ice import host_addresses
+from livemon.redis_check import check_redis
+from livemon.redis_client import connect
+from livemon.settings import Settings
+
+TIMEOUT_S = 5.0
+LOW_DISK_BYTES = 1_000_000_000
+EXPIRES_SOON = timedelta(days=14)
+_MARKS = {Grade.OK: "ok     ", Grade.WARNING: "warning", Grade.PROBLEM: "PROBLEM"}
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Everything that was found, in the order in which it is to be mended."""
+    running = await _running(settings)
+    return [
+        *_data(settings),
+        *await _redis(settings),
+        *_port(settings, running),
+        *_certificate(settings),
+        *await _way_in(settings, running),
+        *_udp(),
+    ]
+
+
+def report(findings: Sequence[Finding]) -> str:
+    """The findings as lines of text, each with what to do below it."""
+    lines: list[str] = []
+    for finding in findings:
+        lines.append(f"{_MARKS[finding.grade]}  {finding.what}.")
+        if finding.advice:
+            lines.append(f"{'':9}→ {finding.advice}")
+    problems = sum(finding.grade is Grade.PROBLEM for finding in findings)
+    warnings = sum(finding.grade is Grade.WARNING for finding in findings)
+    if problems or warnings:
+        return "\n".join([*lines, "", f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}."])
+    return "\n".join([*lines, "", "Nothing to do."])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+async def _running(settings: Settings) -> bool:
+    """Whether a livemon answers where these settings have it listen."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    url = f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}/healthz"
+    try:
+        # whether its certificate fits is looked at below; here it only matters that somebody is there
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=False, trust_env=False) as client:  # noqa: S501
+            return "redis" in (await client.get(url)).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+# --- data ---------------------------------------------------------------------------------------------------------
+
+
+def _data(settings: Settings) -> list[Finding]:
+    if settings.redis_url and settings.database_url:
+        return _database(settings)
+    folder = settings.data_dir.absolute()
+    above = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(above, os.W_OK | os.X_OK):
+        return [
+            Finding(
+                Grade.PROBLEM,
+                f"The data folder {folder} cannot be written by this user",
+                "Give this user the folder (chown), or name another with LIVEMON_DATA_DIR.",
+            )
+        ]
+    free = shutil.disk_usage(above).free
+    found = Finding(Grade.OK, f"The data folder {folder} can be written, with {free / 1e9:.1f} GB free")
+    if free < LOW_DISK_BYTES:
+        found = Finding(
+            Grade.WARNING,
+            f"Only {free / 1e6:.0f} MB are free for the data folder {folder}",
+            "Make room: without it neither calls nor sign-ins can be kept over a restart.",
+        )
+    return [found, *_database(settings)]
+
+
+def _database(settings: Settings) -> list[Finding]:
+    try:
+        url = make_url(settings.database)
+    except ArgumentError:
+        return [Finding(Grade.PROBLEM, "LIVEMON_DATABASE_URL is no address", "Write sqlite:////path/to/livemon.db")]
+    if url.get_backend_name() != "sqlite":
+        return [
+            Finding(
+                Grade.PROBLEM,
+                f"This version keeps its data in SQLite, and cannot use {url.get_backend_name()}",
+                "Unset LIVEMON_DATABASE_URL, or write sqlite:////path/to/livemon.db",
+            )
+        ]
+    path = Path(url.database or "")
+    if not path.exists():
+        return [Finding(Grade.OK, f"The database {path} will be made at the first start")]
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=TIMEOUT_S) as database:
+            said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        said = str(error)
+    if said == "ok":
+        return [Finding(Grade.OK, f"The database {path} is whole")]
+    return [
+        Finding(
+            Grade.PROBLEM,
+            f"The database {path} is damaged or cannot be read ({said})",
+            "Stop livemon and bring the file back from a backup; without one move it away, and sign in anew.",
+        )
+    ]
+
+
+# --- Redis --------------------------------------------------------------------------------------------------------
+
+
+async def _redis(settings: Settings) -> list[Finding]:
+    url = settings.redis_url or _own_valkey(settings)
+    if url is None:
+        return [Finding(Grade.OK, "livemon will start its own Valkey (LIVEMON_REDIS_URL is not set)")]
+    redis = connect(url)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return await check_redis(redis)
+    except (RedisError, OSError, TimeoutError) as error:
+        if not settings.redis_url:
+            return [Finding(Grade.OK, "livemon will start its own Valkey (LIVEMON_REDIS_URL is not set)")]
+        where = urlsplit(url).netloc.rpartition("@")[2] or urlsplit(url).path
+        return [
+            Finding(
+                Grade.PROBLEM,
+                f"Redis at {where} does not answer ({str(error) or type(error).__name__})",
+                "Start it, see that this machine may reach it, and that LIVEMON_REDIS_URL has the right password.",
+            )
+        ]
+    finally:
+        await redis.aclose()
+
+
+def _own_valkey(settings: Settings) -> str | None:
+    try:
+        port = int((settings.data_dir / "valkey" / "valkey.port").read_text())
+    except (OSError, ValueError):
+        return None
+    return f"redis://127.0.0.1:{port}/0"
+
+
+# --- the browser's way in -----------------------------------------------------------------------------------------
+
+
+def _port(settings: Settings, running: bool) -> list[Finding]:
+    where = f"{settings.host}:{settings.port}"
+    if running:
+        return [Finding(Grade.OK, f"livemon answers on {where}")]
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        return [
+            Finding(
+                Grade.PROBLEM,
+                f"livemon does not answer on {where}, and could not listen there ({error.strerror or error})",
+                "Stop what is there, or choose another port with LIVEMON_PORT (another address: LIVEMON_HOST).",
+            )
+        ]
+    return [Finding(Grade.OK, f"livemon does not run, and {where} is free for it")]
+
+
+def _certificate(settings: Settings) -> list[Finding]:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return []
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
+        certificate = x509.load_pem_x509_certificate(settings.tls_cert.read_bytes())
+    except (ssl.SSLError, OSError, ValueError) as error:
+        return [
+            Finding(
+                Grade.PROBLEM,
+                f"The certificate {settings.tls_cert} and the key {settings.tls_key} cannot be used ({error})",
+                "Both have to be PEM files without a password, and belong to each other.",
+            )
+        ]
+    return [_expiry(settings.tls_cert, certificate), *_names(settings, certificate)]
+
+
+def _expiry(path: Path, certificate: x509.Certificate) -> Finding:
+    left = certificate.not_valid_after_utc - datetime.now(UTC)
+    if left < timedelta(0):
+        return Finding(
+            Grade.PROBLEM,
+            f"The certificate {path} has expired on {certificate.not_valid_after_utc:%Y-%m-%d}: browsers refuse the page",
+            "Renew it, and start livemon again.",
+        )
+    if left < EXPIRES_SOON:
+        return Finding(Grade.WARNING, f"The certificate {path} expires in {left.days} days", "Renew it soon.")
+    return Finding(Grade.OK, f"The certificate {path} is good until {certificate.not_valid_after_utc:%Y-%m-%d}")
+
+
+def _names(settings: Settings, certificate: x509.Certificate) -> list[Finding]:
+    """Only a name that people type can be compared, and that is the public one."""
+    host = urlsplit(settings.public_url or "").hostname
+    if host is None:
+        return []
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        named: list[str] = []
+    else:
+        named = [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
+    wildcard = f"*.{host.partition('.')[2]}"
+    if host in named or wildcard in named:
+        return [Finding(Grade.OK, f"It is for {host}")]
+    return [
+        Finding(
+            Grade.PROBLEM,
+            f"The certificate is for {', '.join(named) or 'no name at all'}, not for {host}: browsers refuse the page",
+            f"Get one for {host}, or set LIVEMON_PUBLIC_URL to a name that it has.",
+        )
+    ]
+
+
+async def _way_in(settings: Settings, running: bool) -> list[Finding]:
+    return [*(await _through_the_front(settings) if running else []), _secure(settings)]
+
+
+async def _through_the_front(settings: Settings) -> list[Finding]:
+    """Ask for the page and for a socket as a browser would, by the address that people use."""
+    url = settings.url
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
+            answer = await client.get(f"{url}/healthz")
+            answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        return [
+            Finding(
+                Grade.PROBLEM,
+                f"{url}, where browsers should find livemon, does not lead here ({str(error) or type(error).__name__})",
+                "Set LIVEMON_PUBLIC_URL to the address that people use, and see that the proxy there passes it on.",
+            )
+        ]
+    return [Finding(Grade.OK, f"{url} leads to livemon"), await _socket(url)]
+
+
+async def _socket(url: str) -> Finding:
+    refused = "the proxy answered something else"
+    try:
+        async with connect_websocket(
+            f"{url.replace('http', 'ws', 1)}/feed/calls", origin=Origin(url), open_timeout=TIMEOUT_S, proxy=None
+        ) as websocket:
+            async with asyncio.timeout(TIMEOUT_S):
+                await websocket.wait_closed()
+            if websocket.close_code == CloseCode.UNAUTHENTICATED:
+                return Finding(Grade.OK, "WebSockets get through, with their Host and Origin")
+            if websocket.close_code == CloseCode.FORBIDDEN:
+                return Finding(
+                    Grade.PROBLEM,
+                    "WebSockets get through, but with another Host than the browser's, so livemon refuses them",
+                    "Have the proxy pass the Host header on, or set LIVEMON_PUBLIC_URL to the address that people use.",
+                )
+            refused = f"closed with {websocket.close_code}"
+    except (WebSocketException, InvalidHandshake, OSError, TimeoutError) as error:
+        refused = str(error) or type(error).__name__
+    return Finding(
+        Grade.PROBLEM,
+        f"No WebSocket gets through to livemon ({refused}): the list would stay empty",
+        "Have the proxy pass WebSockets on (the headers Upgrade and Connection).",
+    )
+
+
+def _secure(settings: Settings) -> Finding:
+    parts = urlsplit(settings.url)
+    if parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1"):
+        return Finding(Grade.OK, f"Browsers take {settings.url} for secure")
+    return Finding(
+        Grade.WARNING,
+        f"{settings.url} is not secure: browsers give it no microphone, so nobody can take over a call there",
+        "Set LIVEMON_TLS_CERT and LIVEMON_TLS_KEY, or put a proxy with https in front and set LIVEMON_PUBLIC_URL.",
+    )
+
+
+def _udp() -> list[Finding]:
+    addresses = host_addresses(use_ipv4=True, use_ipv6=True)
+    if all(address.startswith("127.") for address in addresses):
+        return [
+            Finding(
+                Grade.WARNING,
+                "This machine has no network address but its own loopback: only browsers on it can listen",
+                "In a container use the host's network (--network host).",
+            )
+        ]
+    return [Finding(Grade.OK, f"Listeners are sent audio by UDP from {', '.join(addresses)} (any port)")]

@@ -1,0 +1,112 @@
+"""One livemon node: everything that lives as long as the server's process, and who owns it.
+
+It holds no truth; any node may die. What it does not know: HTTP, screens, and who is signed in where.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from livemon.access.sessions import Sessions
+from livemon.embedded_valkey import EmbeddedValkey
+from livemon.finding import Grade
+from livemon.redis_check import check_redis
+from livemon.redis_client import connect
+from livemon.settings import Settings
+from livemon.store.store import Store
+from livemon.workspace import Workspace
+
+RESTART_AFTER_S = 1.0
+CLOSE_TIMEOUT_S = 10.0
+
+_log = structlog.get_logger("livemon")
+
+
+class Node:
+    """Made without I/O; `running()` starts it. The workspaces are there from then on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.node_id = f"node-{secrets.token_hex(6)}"
+        self.store = Store(settings.database)
+        self.sessions = Sessions(self.store)
+        self.workspaces: dict[str, Workspace] = {}
+        self._valkey = (
+            None if settings.redis_url else EmbeddedValkey(settings.data_dir / "valkey", settings.valkey_port)
+        )
+        self._redis: Redis | None = None
+
+    @property
+    def redis_url(self) -> str:
+        """Where runtimes on this machine find Redis; it may hold a password."""
+        return self._valkey.url if self._valkey else self.settings.redis_url or ""
+
+    @property
+    def connect_to(self) -> str:
+        """The same, fit to be shown to people."""
+        return self._valkey.url if self._valkey else "REDIS_URL"
+
+    @property
+    def redis(self) -> Redis:
+        assert self._redis is not None, "the node does not run"
+        return self._redis
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Start everything, and end it in the reverse order. Raises `ValkeyError` or `StoreError`."""
+        async with AsyncExitStack() as stack:
+            if self._valkey:
+                stack.push_async_callback(self._valkey.stop)
+                await self._valkey.start()
+            stack.push_async_callback(self.store.close)
+            await self.store.open()
+            self._redis = connect(self.redis_url)
+            stack.push_async_callback(self._redis.aclose)
+            for slug in await self.store.workspaces():
+                self.workspaces[slug] = Workspace(slug, self._redis, self.node_id)
+            await stack.enter_async_context(self._tasks())
+            yield
+
+    @asynccontextmanager
+    async def _tasks(self) -> AsyncGenerator[None]:
+        """Run what goes on by itself. None of it can end: what fails is logged, and started again."""
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(self._forever(name, run), name=name) for name, run in self._parts().items()]
+            running.append(tasks.create_task(self._warn_of_redis(), name="redis check"))
+            try:
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
+
+    def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        parts: dict[str, Callable[[], Awaitable[None]]] = {"sessions": self.sessions.run}
+        if self._valkey:
+            parts["valkey"] = self._valkey.run
+        for slug, workspace in self.workspaces.items():
+            parts[f"workspace {slug}"] = workspace.run
+        return parts
+
+    async def _forever(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await run()
+            except Exception:
+                _log.exception("A part of livemon failed, and is started again; calls are not affected.", part=name)
+            await asyncio.sleep(RESTART_AFTER_S)
+
+    async def _warn_of_redis(self) -> None:
+        """Say once what is wrong with a Redis that is not ours."""
+        if self._valkey:
+            return
+        try:
+            for finding in await check_redis(self.redis):
+                if finding.grade is not Grade.OK:
+                    _log.warning(f"{finding.what}. {finding.advice}")
+        except (RedisError, OSError) as error:
+            _log.warning("Redis does not answer; the page says so until it does.", error=str(error))
