@@ -53,7 +53,8 @@ class ListFeed:
         """Tick while there is something to say."""
         while True:
             try:
-                await asyncio.wait_for(self._woken.wait(), SILENCE_MS / 1000)
+                async with asyncio.timeout(SILENCE_MS / 1000):  # `wait_for` loses a cancellation before Python 3.12
+                    await self._woken.wait()
             except TimeoutError:
                 self._say({"t": "tick", "now": self._calls.now()})
                 continue

@@ -69,7 +69,8 @@ class Presence:
                 with contextlib.suppress(RedisError, OSError, TimeoutError):
                     await self._exchange()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._poll_s)
+                    async with asyncio.timeout(self._poll_s):  # `wait_for` loses a cancellation before Python 3.12
+                        await self._woken.wait()
         finally:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await self._redis.hdel(self._key, self._node)  # pyright: ignore[reportGeneralTypeIssues]

@@ -17,7 +17,7 @@ from typing import Any
 import nicegui
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -204,22 +204,37 @@ async def drawer_browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(drawer_server: Server, drawer_browser: Browser) -> AsyncIterator[Stage]:
-    """A page at 1366 x 900, its drawer closed. A script error on the page fails the test."""
-    context = await drawer_browser.new_context(
-        viewport={"width": 1366, "height": 900}, has_touch=True, reduced_motion="reduce"
-    )
+@contextlib.asynccontextmanager
+async def staged(server: Server, context: BrowserContext) -> AsyncIterator[Stage]:
+    """A page with its drawer closed. A script error on the page is an error here."""
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    address = f"http://127.0.0.1:{drawer_server.port}/"
-    drawer_server.stage = Stage(page, address)
+    address = f"http://127.0.0.1:{server.port}/"
+    server.stage = Stage(page, address)
     await page.goto(address)
     await page.wait_for_function("window.ready")
-    yield drawer_server.stage
-    await context.close()
+    yield server.stage
+    await page.evaluate("localStorage.clear()")
+    await page.close()
     assert errors == []
+
+
+DESKTOP: Any = {"viewport": {"width": 1366, "height": 900}, "has_touch": True, "reduced_motion": "reduce"}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def drawer_context(drawer_browser: Browser) -> AsyncIterator[BrowserContext]:
+    """One for all tests, so that what is loaded once stays in the browser's cache."""
+    context = await drawer_browser.new_context(**DESKTOP)
+    yield context
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(drawer_server: Server, drawer_context: BrowserContext) -> AsyncIterator[Stage]:
+    async with staged(drawer_server, drawer_context) as stage:
+        yield stage
 
 
 def now_ms() -> int:

@@ -1,12 +1,14 @@
 """`socket.js` in a real Chromium, against a server that goes away, is silent, or says no. The page's clock is the test's."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 
-from tests.components.conftest import Stage
+from tests.components.conftest import DESKTOP, Server, Stage, staged
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -20,6 +22,15 @@ OPEN = """async () => {
   });
   window.socket.open();
 }"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(drawer_server: Server, drawer_browser: Browser) -> AsyncIterator[Stage]:
+    """In a context of its own: clock and network are the context's."""
+    context = await drawer_browser.new_context(**DESKTOP)
+    async with staged(drawer_server, context) as stage:
+        yield stage
+    await context.close()
 
 
 async def opened(stage: Stage) -> Page:

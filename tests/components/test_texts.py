@@ -8,7 +8,12 @@ import pytest
 from livemon.texts import TEXTS, say
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [path for folder in ("components", "pages") for path in (ROOT / folder).rglob("*") if path.is_file()]
+SOURCES = [
+    path
+    for folder in ("components", "pages", "livemon")
+    for path in (ROOT / folder).rglob("*")
+    if path.is_file() and path.name != "texts.py"
+]
 CODE = "\n".join(path.read_text() for path in SOURCES if path.suffix in {".py", ".js", ".html"})
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import nicegui
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, Locator, Page
+from playwright.async_api import Browser, BrowserContext, Locator, Page
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -165,18 +165,25 @@ async def list_server() -> AsyncIterator[ListServer]:
         running.should_exit = True
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(list_server: ListServer, drawer_browser: Browser) -> AsyncIterator[ListStage]:
-    """A page at 1366 x 900 whose list has connected. A script error on the page fails the test."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def list_context(drawer_browser: Browser) -> AsyncIterator[BrowserContext]:
+    """One for all tests, so that what is loaded once stays in the browser's cache."""
     context = await drawer_browser.new_context(
         viewport={"width": 1366, "height": 900}, has_touch=True, locale="en-GB", timezone_id="UTC"
     )
-    page = await context.new_page()
+    yield context
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(list_server: ListServer, list_context: BrowserContext) -> AsyncIterator[ListStage]:
+    """A page at 1366 x 900 whose list has connected. A script error on the page fails the test."""
+    page = await list_context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     list_server.stage = ListStage(page)
     await page.goto(f"http://127.0.0.1:{list_server.port}/")
     await page.wait_for_function("window.ready")
     yield list_server.stage
-    await context.close()
+    await page.close()
     assert errors == []
