@@ -1,18 +1,21 @@
 # What to run while working on livemon or trying it. Each target installs what it needs, and says so; on Debian 12 or
 # later nothing has to be there but python3, make and git. `make` alone lists the targets.
-.PHONY: help demo serve test lint types format bench mutants wheels pins clean
+.PHONY: help demo serve sign-in-link test lint types format bench mutants wheels pins clean
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 python := .venv/bin/python
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.run ## start livemon with calls that have real speech, and print the link to open (ARGS="--calls 40")
 	@.venv/bin/livemon demo $(ARGS)
 
 serve: .venv/.run ## start livemon with nothing but what you configured
 	@.venv/bin/livemon $(ARGS)
+
+sign-in-link: .venv/.run ## print a link that signs you in, once (ARGS="--name Maya --role developer" for somebody else)
+	@.venv/bin/livemon sign-in-link $(ARGS)
 
 test: .venv/.dev chromium ## run every test (ARGS="tests/calls -k tombstone" for some)
 	@$(python) -m pytest $(ARGS)

@@ -138,7 +138,7 @@ export class TranscriptItems {
     if (count <= 0) return false;
     for (const item of this.items.splice(0, count)) this.byId.delete(item.id);
     this.start = Math.max(0, this.start - count);
-    this.end = Math.max(this.start, this.end - count);
+    this.end = this.end > count ? this.end - count : Math.min(SHOWN, this.items.length); // never an empty page
     return true;
   }
 

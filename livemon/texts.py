@@ -55,7 +55,7 @@ _ENTRY = {
     "copy": "Copy",
     "copied": "Copied",
     "forbidden.title": "Live Monitoring is for Admins and Developers",
-    "forbidden.text": "You are signed in as {name}, a {role}. Ask a workspace admin to give you the role of a Developer or an Admin; this page opens as soon as you have it.",
+    "forbidden.text": "You are signed in as {name}, a {role}. Ask a workspace admin to give you the role of a Developer or an Admin, then open this page again.",
     "home.title": "You are signed in to {workspace}",
     "home.text": "As a {role} you have nothing to watch here yet. Admins and Developers see the calls as they happen, in Live Monitoring; ask a workspace admin if you should, too.",
     "home.who": "Who may see what",

@@ -5,15 +5,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from components.assets import Assets
-from livemon.access.guard import person_of
+from livemon.access.guard import person_of, prefix_of
+from livemon.access.roles import Right
 from livemon.node import Node
 from livemon.texts import say
 from pages.card import card
 from pages.not_found import not_found
 from pages.shell import Shell
 from pages.sign_in import sign_in
-
-SHELL_PATHS = ("/", "/live", "/live/{call_id}")
 
 
 def register(node: Node) -> None:
@@ -26,12 +25,18 @@ def register(node: Node) -> None:
     async def shell(client: Client, request: Request) -> Response | None:
         person = person_of(request)
         if person is None:
-            return RedirectResponse("/sign-in")
-        page = Shell(node, person, request, client)
-        return page.build()
+            return RedirectResponse(f"{prefix_of(request)}/sign-in", 303)
+        Shell(node, person, request, client).build()
+        return None
 
-    for path in SHELL_PATHS:
-        ui.page(path, title=say("brand"), dark=None, language="en-US")(shell)
+    async def start(client: Client, request: Request) -> Response | None:
+        person = person_of(request)
+        if person is not None and person.may(Right.WATCH):
+            return RedirectResponse(f"{prefix_of(request)}/live", 303)
+        return await shell(client, request)
+
+    for path, page in (("/", start), ("/live", shell), ("/live/{call_id}", shell)):
+        ui.page(path, title=say("brand"), dark=None, language="en-US")(page)
 
 
 def _failed() -> None:

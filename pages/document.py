@@ -11,17 +11,13 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from livemon.access.guard import prefix_of
 from livemon.texts import say
 
 _STYLES = ("theme.css", "shell.css", "call_list.css", "call_drawer.css", "transcript.css")
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
-
-
-def prefix_of(request: Request) -> str:
-    """The path that a proxy has put before ours, without a slash at its end; empty as a rule."""
-    return (request.headers.get("X-Forwarded-Prefix", "") + request.scope.get("root_path", "")).rstrip("/")
 
 
 def head(prefix: str, *styles: str) -> Markup:

@@ -7,30 +7,40 @@ calls.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
+import structlog
 from nicegui import Client, background_tasks, ui
+from nicegui.element import Element
 from nicegui.elements.sub_pages import SubPages
 from starlette.requests import Request
 
 from components.account_menu import AccountMenu
 from components.connection_state import ConnectionState
+from livemon.access.guard import prefix_of
 from livemon.access.person import Person
 from livemon.access.roles import Right
 from livemon.node import Node
+from livemon.store.errors import StoreError
 from livemon.texts import say
 from pages.card import card, words
-from pages.document import head, prefix_of
+from pages.document import head
 from pages.live import LiveView
 
 _PARTING_SECONDS = 2.0
 
+_log = structlog.get_logger("livemon.pages")
+
 
 class Pages(SubPages):
-    """The sub pages, with a designed page for an address that leads nowhere."""
+    """The sub pages; `lost(path)` builds the page for an address that leads nowhere."""
+
+    def __init__(self, routes: dict[str, Callable[..., object]], lost: Callable[[str], None]) -> None:
+        self._lost = lost
+        super().__init__(routes)
 
     def _render_404(self) -> None:
-        with card("not-found", say("not_found.title"), say("not_found.text", path=self._router.current_path)):
-            _link("/", say("not_found.home"), "lm-button is-primary")
+        self._lost(self._router.current_path)
 
 
 class Shell:
@@ -42,12 +52,12 @@ class Shell:
         self._request = request
         self._client = client
         self._live: LiveView | None = None
+        self._tab: Element | None = None
         self._checked = True  # the first sub page is built within the request that the person came with
 
     def build(self) -> None:
-        """Draw the page for the address of the request; sets the response's status."""
+        """Draw the page for the address of the request; the response's status is the page's."""
         ui.add_head_html(head(prefix_of(self._request)))
-        ui.page_title(f"{say('nav.live')} · {say('brand')}")
         watches = self._may_watch(self._person)
         with ui.element("div").classes("lm-shell"):
             self._header(watches)
@@ -57,8 +67,9 @@ class Shell:
                 self._main = main
                 with ui.element("div").classes("lm-pages"):
                     routes = {"/": self._home, "/live": self._list, "/live/{call_id}": self._call}
-                    Pages({path: builder for path, builder in routes.items()})
-        watching = background_tasks.create(self._until_ended(), name="session of a page")
+                    Pages(dict(routes), self._show_lost)
+        self._checked = False
+        watching = cast("asyncio.Task[None]", background_tasks.create(self._until_ended(), name="session of a page"))
         self._client.on_delete(watching.cancel)
 
     # ---- the frame
@@ -67,10 +78,9 @@ class Shell:
         with ui.element("header").classes("lm-header"):
             with _link("/live" if watches else "/", "", "lm-brand"):
                 words("span", say("brand"))
-            with ui.element("nav").classes("lm-tabs").props(f'aria-label="{say("nav.label")}"'):
-                if watches:
-                    tab = _link("/live", say("nav.live"), "")
-                    tab.props('data-testid="nav-live-monitoring" aria-current="page"')
+            if watches:
+                with ui.element("nav").classes("lm-tabs").props(f'aria-label="{say("nav.label")}"'):
+                    self._tab = _link("/live", say("nav.live"), "").props('data-testid="nav-live-monitoring"')
             ui.element("div").classes("lm-space")
             if watches:
                 ConnectionState()
@@ -98,13 +108,18 @@ class Shell:
     def _with_person(self, show: Callable[[Person], None]) -> Awaitable[None] | None:
         """Build for the person of the request, or for whoever the session is by now."""
         if self._checked:
-            self._checked = False
             show(self._person)
             return None
         return self._ask_again(show)
 
     async def _ask_again(self, show: Callable[[Person], None]) -> None:
-        person = await self._node.sessions.person(self._person.session_id)
+        try:
+            person = await self._node.sessions.person(self._person.session_id)
+        except StoreError as error:
+            _log.warning("a page cannot be shown: nobody knows who may see it", why=str(error))
+            self._only(say("retry.title"))
+            card("failed", say("retry.title"), say("retry.text"))
+            return
         if person is None:
             self._leave()
         else:
@@ -114,7 +129,7 @@ class Shell:
         if self._may_watch(person):
             ui.navigate.to("/live")
             return
-        self._hide_live()
+        self._only("")
         role = say(f"role.{person.role.value}")
         title = say("home.title", workspace=person.workspace)
         with card("home", title, say("home.text", role=role)):
@@ -127,7 +142,7 @@ class Shell:
 
     def _show_live(self, person: Person, call_id: str | None) -> None:
         if not self._may_watch(person):
-            self._hide_live()
+            self._only(say("forbidden.title"))
             self._client.status_code = 403
             card(
                 "forbidden",
@@ -138,10 +153,24 @@ class Shell:
         if self._live is None:
             self._live = LiveView(self._main, user_id=person.user_id, connect_to=self._node.connect_to)
         self._live.show(call_id)
+        self._entitle(say("nav.live"), live=True)
 
-    def _hide_live(self) -> None:
+    def _show_lost(self, path: str) -> None:
+        self._only(say("not_found.title"))
+        self._client.status_code = 404
+        with card("not-found", say("not_found.title"), say("not_found.text", path=path)):
+            _link("/", say("not_found.home"), "lm-button is-primary")
+
+    def _only(self, title: str) -> None:
+        """Make room for a page other than Live Monitoring."""
         if self._live is not None:
             self._live.hide()
+        self._entitle(title, live=False)
+
+    def _entitle(self, title: str, *, live: bool) -> None:
+        ui.page_title(f"{title} · {say('brand')}" if title else say("brand"))
+        if self._tab is not None:
+            self._tab.props('aria-current="page"') if live else self._tab.props(remove="aria-current")
 
     @staticmethod
     def _may_watch(person: Person) -> bool:
@@ -151,7 +180,8 @@ class Shell:
 
     async def _until_ended(self) -> None:
         """Close the page once the session or the role is gone: the server says what comes in its place."""
-        async with self._node.sessions.hold(self._person.session_id) as hold:
+        right = Right.WATCH if self._may_watch(self._person) else None
+        async with self._node.sessions.hold(self._person.session_id, right) as hold:
             await hold.ended.wait()
         self._leave()
         await asyncio.sleep(_PARTING_SECONDS)  # for the browser to be told; then the page is deaf, whatever it does

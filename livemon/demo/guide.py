@@ -15,7 +15,8 @@ livemon's demo is running: calls between made-up people and made-up companies, w
      Turn one of them down. Exit again, or just close the drawer.
   4. Press End Call: the caller is disconnected, and the drawer says how the call ended.
   5. Leave the mouse alone: the arrow keys choose a call, Home and End jump, Enter opens, Esc closes.
-  6. Open the same address on a tablet, or in a second window: both see the same calls.
+  6. Open a second window: both see the same calls, and who listens to which. For a tablet in the same network start
+     with LIVEMON_HOST=0.0.0.0, and open this machine's address there with a link of its own: make sign-in-link
   7. Stop Redis for ten seconds if you run your own (LIVEMON_REDIS_URL): the page says since when it is out of date,
      no call is lost, and it is right again by itself.
 

@@ -40,6 +40,7 @@ class AudioReader:
         self._sinks: dict[bytes, Sink] = {}
         self._wanted = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
+        self._watching: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
 
     def subscribe(self, channel: str, sink: Sink) -> None:
@@ -77,14 +78,12 @@ class AudioReader:
             self._heard_at = asyncio.get_running_loop().time()
             for channel in self._sinks:
                 self._command(b"SSUBSCRIBE", channel)
-            try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._read(connection._reader))
-                    tasks.create_task(self._watch())
-            except* (OSError, BadReply) as errors:
-                raise SubscriptionLost(str(errors.exceptions[0])) from errors
+            self._watch()
+            await self._read(connection._reader)
         finally:
             self._writer = None
+            if self._watching is not None:
+                self._watching.cancel()
             with contextlib.suppress(RedisError, OSError):
                 await connection.disconnect(nowait=True)
 
@@ -116,18 +115,22 @@ class AudioReader:
             # whatever is wrong with one call must not stop the others' audio, which comes the same way
             _log.exception("a packet could not be passed on", channel=channel.decode())
 
-    async def _watch(self) -> None:
-        """Notice a Redis that is frozen, or a network that swallows everything."""
-        while True:
-            await asyncio.sleep(PING_EVERY_S)
-            if not self._sinks:
-                self._heard_at = asyncio.get_running_loop().time()
-                continue
-            if asyncio.get_running_loop().time() - self._heard_at > SILENCE_S:
-                raise SubscriptionLost(f"Redis has not answered for {SILENCE_S:g} s")
+    def _watch(self) -> None:
+        """Every 2 s: notice a Redis that is frozen, or a network that swallows everything; `_read` then ends."""
+        assert self._writer is not None
+        loop = asyncio.get_running_loop()
+        if not self._sinks:
+            self._heard_at = loop.time()
+        elif loop.time() - self._heard_at > SILENCE_S:
+            _log.warning("Redis has not answered on the audio subscription", seconds=SILENCE_S)
+            self._writer.transport.abort()
+            return
+        else:
             self._command(b"PING")
+        self._watching = loop.call_later(PING_EVERY_S, self._watch)
 
     def _command(self, *words: bytes) -> None:
         """Send it if connected; a new connection subscribes to everything anyway."""
         if self._writer is not None:
             self._writer.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
+

@@ -15,7 +15,7 @@ OPEN = re.compile(
 """Said here anew, for the table in the guard to be measured by."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def answers(tmp_path_factory) -> list[dict]:
     command = [sys.executable, "-m", "tests.access.route_walk", str(tmp_path_factory.mktemp("data"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)

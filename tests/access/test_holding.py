@@ -23,6 +23,7 @@ async def running(sessions):
     """As the node runs it, and cancels it at its end."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(sessions.run())
+        await asyncio.sleep(0)  # it has begun
         yield task
         task.cancel()
 
@@ -208,8 +209,8 @@ async def test_with_the_watch_ends_everything_that_relied_on_it(store, sessions,
 @pytest.mark.parametrize("poll_s", [0.05])
 async def test_a_watch_that_is_started_again_watches_again(store, sessions, sign_in):
     session_id = session_id_of(await sign_in())
-    async with running(sessions):
-        pass
+    async with running(sessions), sessions.hold(session_id) as held:
+        await looked(store, sessions)
     async with running(sessions), sessions.hold(session_id) as held:
         await looked(store, sessions)
         assert not held.ended.is_set()

@@ -51,19 +51,20 @@ async def test_it_says_who_speaks_with_whom_since_when_and_for_how_long(stage: S
     await expect(metadata.locator("dd")).to_have_text(["c-1042", '[\n  "a"\n]'])
 
 
-@pytest.mark.parametrize(
-    ("about", "words"),
-    [
-        ({}, "Ongoing"),
-        ({"call_status": "registered"}, "Not connected yet"),
-        ({"call_status": "taken_over", "controller": {"user_id": "x", "name": "Leo", "since": 1}}, "Taken over · Leo"),
-        ({"call_status": "error", "disconnection_reason": "error_llm"}, "Failed"),
-        ({"call_status": "ended"}, "Ended"),
-    ],
-)
-async def test_it_names_the_state(stage: Stage, about: dict[str, object], words: str) -> None:
-    page = await opened(stage, **about)
-    await expect(page.get_by_test_id("drawer-state")).to_have_text(words)
+STATES: list[tuple[dict[str, object], str]] = [
+    ({}, "Ongoing"),
+    ({"call_status": "registered"}, "Not connected yet"),
+    ({"call_status": "taken_over", "controller": {"user_id": "x", "name": "Leo", "since": 1}}, "Taken over · Leo"),
+    ({"call_status": "error", "disconnection_reason": "error_llm"}, "Failed"),
+    ({"call_status": "ended"}, "Ended"),
+]
+
+
+async def test_it_names_the_state(stage: Stage) -> None:
+    page = await opened(stage)
+    for about, words in STATES:
+        await stage.say("call-1", call(**about))
+        await expect(page.get_by_test_id("drawer-state")).to_have_text(words)
 
 
 async def test_it_says_since_when_the_runtime_has_been_quiet(stage: Stage) -> None:
@@ -308,21 +309,22 @@ async def test_a_call_that_ends_while_one_is_asked_says_so(stage: Stage) -> None
     assert stage.ends == []
 
 
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        ("agent_hangup", "The agent ended the call."),
-        ("supervisor_lost", "The supervisor who had taken over was lost"),
-        ("runtime_lost", "The process that ran the call is gone."),
-        ("max_duration_reached", "longest allowed duration"),
-        ("error_llm_timeout", "The call failed: llm timeout."),
-        ("voicemail_reached", "The call ended: voicemail reached."),
-        (None, "did not say why"),
-    ],
-)
-async def test_every_end_has_its_words(stage: Stage, reason: str | None, words: str) -> None:
-    await stage.open("call-1", ended(reason=reason), reset())
-    await expect(stage.page.get_by_test_id("call-ended")).to_contain_text(words)
+REASONS = [
+    ("agent_hangup", "The agent ended the call."),
+    ("supervisor_lost", "The supervisor who had taken over was lost"),
+    ("runtime_lost", "The process that ran the call is gone."),
+    ("max_duration_reached", "longest allowed duration"),
+    ("error_llm_timeout", "The call failed: llm timeout."),
+    ("voicemail_reached", "The call ended: voicemail reached."),
+    (None, "did not say why"),
+]
+
+
+async def test_every_end_has_its_words(stage: Stage) -> None:
+    await stage.open("call-1", call(), reset())
+    for reason, words in REASONS:
+        await stage.say("call-1", ended(reason=reason))
+        await expect(stage.page.get_by_test_id("call-ended")).to_contain_text(words)
 
 
 async def test_a_call_that_comes_back_is_live_again(stage: Stage) -> None:

@@ -1,10 +1,12 @@
 """The subscription to the audio: brings messages, is made again when it breaks, and notices a Redis that is frozen."""
 
 import asyncio
+import contextlib
 import signal
 
 import pytest
 from prometheus_client import REGISTRY
+from redis.exceptions import RedisError
 
 from livemon.media import audio_reader
 from livemon.media.audio_reader import AudioReader
@@ -35,7 +37,10 @@ async def publish(redis, channel: str, data: bytes) -> int:
 async def published(redis, channel: str, data: bytes, takers: int = 1) -> None:
     """Publish until as many as expected have taken it."""
     async with asyncio.timeout(20):
-        while await publish(redis, channel, data) != takers:
+        while True:
+            with contextlib.suppress(RedisError, OSError):  # it may be away just now
+                if await publish(redis, channel, data) == takers:
+                    return
             await asyncio.sleep(0.01)
 
 
