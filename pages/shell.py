@@ -59,6 +59,8 @@ class Shell:
         """Draw the page for the address of the request; the response's status is the page's."""
         ui.add_head_html(head(prefix_of(self._request)))
         watches = self._may_watch(self._person)
+        # Quasar's page would be a second <main>, around our header too
+        self._client.page_container.default_slot.children[0].tag = "div"
         with ui.element("div").classes("lm-shell"):
             self._header(watches)
             if watches:
@@ -90,7 +92,11 @@ class Shell:
     def _insecure_notice(self) -> None:
         """Hidden by shell.css unless the browser says that the page is not secure."""
         role = "admin" if self._person.role.may(Right.MANAGE) else "other"
-        with ui.element("div").classes("lm-notice lm-insecure").props('data-testid="insecure-page" role="note"'):
+        with (
+            ui.element("div")
+            .classes("lm-notice lm-insecure")
+            .props(f'data-testid="insecure-page" role="region" aria-label="{say("insecure.title")}"')
+        ):
             words("strong", say("insecure.title"))
             words("span", say(f"insecure.{role}"))
 
