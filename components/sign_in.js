@@ -2,6 +2,7 @@
 
 const root = document.querySelector("[data-testid=sign-in]");
 const parts = new Map([...root.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
+const NEXT_KEY = "livemon:next"; // where this tab wanted to go; the link that is then opened in it knows nothing of that
 const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? location.hash.slice(1);
 
 /** @param {"how" | "working" | "used" | "failed"} name the part to be seen, and no other */
@@ -33,7 +34,8 @@ async function signIn() {
   history.replaceState(null, "", location.pathname + location.search); // a used token is of no use to anyone behind this screen
   if (response.ok) {
     const answer = await response.json();
-    const asked = here(new URLSearchParams(location.search).get("next"));
+    const asked = here(sessionStorage.getItem(NEXT_KEY));
+    sessionStorage.removeItem(NEXT_KEY);
     location.replace(asked ?? here(answer.next) ?? "/");
   } else if (response.status >= 500) {
     show("failed");
@@ -54,5 +56,7 @@ for (const button of root.querySelectorAll("[data-copy]")) {
 }
 root.querySelector("[data-retry]").addEventListener("click", signIn);
 window.addEventListener("hashchange", () => location.reload()); // another link, pasted into this tab
+const wanted = new URLSearchParams(location.search).get("next");
+if (wanted) sessionStorage.setItem(NEXT_KEY, wanted);
 if (token) signIn();
 else show("how");

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 import structlog
-from nicegui import Client, background_tasks, ui
+from nicegui import Client, PageArguments, background_tasks, ui
 from nicegui.element import Element
 from nicegui.elements.sub_pages import SubPages
 from starlette.requests import Request
@@ -102,7 +102,11 @@ class Shell:
 
     # ---- sub pages
 
-    def _home(self) -> Awaitable[None] | None:
+    def _home(self, arguments: PageArguments) -> Awaitable[None] | None:
+        """Also called for what no other route takes."""
+        if arguments.remaining_path:
+            self._show_lost(arguments.remaining_path)
+            return None
         return self._with_person(self._show_home)
 
     def _list(self) -> Awaitable[None] | None:

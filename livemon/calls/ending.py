@@ -11,15 +11,21 @@ from livemon_runtime.protocol import EVENTS_KEPT, EXPIRE_AFTER_END_S
 
 from .registry import LiveCall, lost
 
-_SCRIPT = files(__package__).joinpath("scripts/runtime_lost.lua").read_text("utf-8")
+_SCRIPT = files("livemon.calls").joinpath("scripts/runtime_lost.lua").read_text("utf-8")
 
 
 async def end_lost(redis: Redis, keys: Keys, known: LiveCall, now: int) -> bool:
     """End the call as `runtime_lost` if it still is what we know, and its runtime still missing; answers whether it did."""
     ended = lost(known, now)
     call_id = known.call.call_id
-    call = ended.call.model_dump(mode="json", exclude_unset=True)
-    event = {"call": call, "controller": None, "claim": None, "runtime": known.runtime, "resumed": False}
+    call = ended.call.model_dump_json(exclude_unset=True)
+    event = {
+        "call": orjson.Fragment(call),
+        "controller": None,
+        "claim": None,
+        "runtime": known.runtime,
+        "resumed": False,
+    }
     done = await redis.eval(
         _SCRIPT,
         5,
@@ -31,7 +37,7 @@ async def end_lost(redis: Redis, keys: Keys, known: LiveCall, now: int) -> bool:
         call_id,
         known.incarnation,
         str(known.rev),
-        orjson.dumps(call),
+        call,
         orjson.dumps(event),
         str(EXPIRE_AFTER_END_S),
         str(EVENTS_KEPT),

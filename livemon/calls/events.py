@@ -28,6 +28,9 @@ from livemon_runtime.protocol import (
 )
 
 _T = TypeVar("_T")
+MAX_DIGITS = 15
+"""Of a rev; Python refuses to read numbers of thousands of digits."""
+
 _CALL_EVENTS = frozenset({"call_started", "call_updated", "call_ended"})
 
 
@@ -103,8 +106,7 @@ def runtime_of(fields: Mapping[bytes, bytes]) -> str | None:
 def _check(call: Call, call_id: str) -> None:
     if call.call_id != call_id:
         raise ProtocolError("other_call", f"the data of {call_id} speaks of {call.call_id[:128]}")
-    # A character may be one byte in JSON, so that only a large event can hold too large metadata.
-    if call.metadata and len(call.model_dump_json(include={"metadata"})) > MAX_METADATA + len('{"metadata":}'):
+    if call.metadata and len(call.model_dump_json(include={"metadata"}).encode()) > MAX_METADATA + len('{"metadata":}'):
         raise ProtocolError("metadata_too_large", f"more than {MAX_METADATA} bytes")
 
 
@@ -129,7 +131,7 @@ def _id(kind: str, value: str) -> str:
 
 def _rev(fields: Mapping[bytes, bytes]) -> int:
     value = fields.get(b"rev", b"")
-    if not (value.isdigit() and len(value) <= 15):
+    if not (value.isdigit() and len(value) <= MAX_DIGITS):
         raise ProtocolError("malformed", f"rev is {value[:40]!r}, not a whole number")
     return int(value)
 

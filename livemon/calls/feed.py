@@ -13,22 +13,22 @@ from typing import cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from livemon.metrics import EVENTS, FEED_STALE, LIVE_CALLS, REPAIRS, SNAPSHOTS
 from livemon.redis_client import BLOCK_MS
-from livemon_runtime.errors import ProtocolError
-from livemon_runtime.keys import Keys
+from livemon_runtime.errors import InvalidName, ProtocolError
+from livemon_runtime.keys import Keys, check_id
 from livemon_runtime.protocol import CommandResult
 
 from .clock import RedisClock
 from .drops import Drops
-from .ending import end_lost
-from .events import CallEvent, StoredCall, read_event
+from .events import CallEvent, read_event
 from .limits import RateLimit
-from .liveness import LOST_AFTER_MS, Liveness
+from .liveness import LOST_AFTER_MS
 from .registry import Change, LiveCall, Registry
-from .stored import Pair, StreamPosition, index_revs, live_ids, read_calls, stream_position
+from .runtimes import RuntimeWatch
+from .stored import PIPELINE, Found, Pair, StreamPosition, entry_id, index_revs, live_ids, read_calls, stream_position
 
 AWAY = (RedisError, OSError, TimeoutError)
 """What a command raises when Redis cannot be reached, or answers with an error."""
@@ -77,12 +77,12 @@ class CallFeed:
         self._redis = redis
         self._timing = timing or FeedTiming()
         self._clock = RedisClock()
-        self._liveness = Liveness(int(self._timing.lost_after_s * 1000))
+        lost_after_ms = int(self._timing.lost_after_s * 1000)
+        self._runtimes = RuntimeWatch(redis, keys, self.registry, self.now, lost_after_ms)
         self._rates = RateLimit(rate=100, burst=200)
         self._cursor: str | None = None
         self._check_at = 0.0
         self._repair_at = 0.0
-        self._vanish_clock: dict[str, float] = {}
 
     def now(self) -> int:
         """Redis's time in milliseconds."""
@@ -97,7 +97,11 @@ class CallFeed:
         known = self.registry.get(call_id)
         if known is not None:
             return known
-        stored = (await self._read([call_id], index=False)).get(call_id)
+        try:
+            check_id("call_id", call_id)
+        except InvalidName:
+            return None
+        stored = (await self._read([call_id], index=False)).calls.get(call_id)
         if stored is None:
             return None
         return LiveCall(stored.call, stored.incarnation, stored.rev, stored.runtime, stored.controller, stored.claim)
@@ -121,8 +125,7 @@ class CallFeed:
     # --- state
 
     def _set_stale(self, error: Exception) -> None:
-        self._liveness.interrupted()
-        self._vanish_clock.clear()
+        self._runtimes.interrupted()
         if self.state.state is State.LIVE:
             _log.warning("Redis is away: the calls are shown as they were.", workspace=self._ws, error=str(error))
             self._set_state(FeedState(State.STALE, self.now()))
@@ -162,21 +165,21 @@ class CallFeed:
 
     async def _snapshot(self, cause: str) -> None:
         SNAPSHOTS.labels(self._ws, cause).inc()
-        stored: dict[str, StoredCall] = {}
+        found = Found()
         for some in await live_ids(self._redis, self.keys):
-            stored |= await self._read(some)
-        missing = [call_id for call_id in self.registry.ids() if call_id not in stored]
+            found.add(await self._read(some))
+        missing = list(self.registry.ids() - found.calls.keys() - found.unreadable)
         # A call that is no longer in the index may have ended meanwhile: its hash, which stays for an hour, knows.
-        for start in range(0, len(missing), 500):
-            stored |= await self._read(missing[start : start + 500])
-        changes, refused = self.registry.snapshot(stored, self.now())
+        for start in range(0, len(missing), PIPELINE):
+            found.add(await self._read(missing[start : start + PIPELINE]))
+        changes, refused = self.registry.snapshot(found.calls, self.now(), found.unreadable)
         for error in refused:
             self.drops.drop("call", error, None, self.now())
         self._tell(changes)
         await self._check()
 
-    async def _read(self, call_ids: Iterable[str], *, index: bool = True) -> dict[str, StoredCall]:
-        """Hashes by call id; what is malformed is dropped, and counts as not there."""
+    async def _read(self, call_ids: Iterable[str], *, index: bool = True) -> Found:
+        """What Redis holds of these calls; what is malformed is dropped."""
 
         def refuse(call_id: str, runtime: str | None, error: ProtocolError) -> None:
             self.drops.drop("call", error, runtime, self.now(), call_id)
@@ -213,13 +216,18 @@ class CallFeed:
         batches = cast("list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", answer)
         entries = batches[0][1] if batches else []
         changes: list[Change] = []
-        for entry_id, fields in entries:
+        for event_id, fields in entries:
             changes += self._event(fields)
-            self._cursor = entry_id.decode()
+            self._cursor = event_id.decode()
         EVENTS.labels(self._ws).inc(len(entries))
         self._tell(changes)
         await self._read_wanted()
         return len(entries)
+
+    async def _read_events_until(self, last: str) -> None:
+        """Read the events up to this id: no further, for there may always be more."""
+        while entry_id(self._cursor or "0-0") < entry_id(last) and await self._read_events(None):
+            pass
 
     def _event(self, fields: dict[bytes, bytes]) -> list[Change]:
         now = self.now()
@@ -236,7 +244,7 @@ class CallFeed:
             known = self.registry.get(call_id)
             runtime = known.runtime if known else None
             self._admit(event, now)
-            if runtime is not None and self._liveness.is_quiet(runtime):
+            if runtime is not None and self._runtimes.is_quiet(runtime):
                 self._check_at = 0.0  # it speaks again: look at once
             return self.registry.event(event, now)
         except ProtocolError as error:
@@ -253,16 +261,21 @@ class CallFeed:
         if not wanted:
             return
         try:
-            stored = await self._read(wanted)
+            found = await self._read(wanted)
         except AWAY:
             self.registry.wanted |= wanted
             raise
         changes: list[Change] = []
         for call_id, started in wanted.items():
-            changes += self._stored(call_id, stored.get(call_id), started)
+            changes += self._take(call_id, found, started)
         self._tell(changes)
 
-    def _stored(self, call_id: str, stored: StoredCall | None, started: bool = False) -> list[Change]:
+    def _take(self, call_id: str, found: Found, started: bool = False) -> list[Change]:
+        """What was found of a call. One whose hash breaks the protocol stays as it was while its runtime is heard."""
+        stored = found.calls.get(call_id)
+        known = self.registry.get(call_id)
+        if call_id in found.unreadable and (known is None or not self._runtimes.is_quiet(known.runtime)):
+            return []
         try:
             return self.registry.stored(call_id, stored, self.now(), started)
         except ProtocolError as error:
@@ -273,78 +286,35 @@ class CallFeed:
 
     async def _repair(self) -> None:
         """Compare ids, incarnations and revs with Redis, and read again what differs once the tail has been read."""
-        now = self.now()
-        self._rates.forget_idle(now)
-        self.registry.expire(now)
         index: dict[str, Pair] = {}
         for some in await live_ids(self._redis, self.keys):
             index |= await index_revs(self._redis, self.keys, some)
             await self._read_events(None)
         suspects = self._differing(index)
-        while suspects and await self._read_events(None):
-            pass  # what differs may only not have been read yet
-        suspects &= self._differing(index)
+        if suspects:
+            await self._read_events_until((await self._position()).last)  # it may only not have been read yet
+            suspects &= self._differing(index)
         if not suspects:
             return
-        stored = await self._read(suspects)
+        found = await self._read(suspects)
         changes: list[Change] = []
         for call_id in suspects:
-            changes += self._stored(call_id, stored.get(call_id))
+            changes += self._take(call_id, found)
         if changes:
             REPAIRS.labels(self._ws).inc(len(changes))
             _log.info("Calls differed from Redis and were read again.", workspace=self._ws, calls=len(changes))
         self._tell(changes)
 
     def _differing(self, index: dict[str, Pair]) -> set[str]:
-        differ = {call_id for call_id, (incarnation, rev) in index.items() if self._older(call_id, incarnation, rev)}
+        differ = {
+            call_id for call_id, (incarnation, rev) in index.items() if self.registry.differs(call_id, incarnation, rev)
+        }
         return differ | (self.registry.ids() - index.keys() - self.registry.vanished.keys())
 
-    def _older(self, call_id: str, incarnation: str, rev: int) -> bool:
-        return self.registry.differs(call_id, incarnation, rev)
-
-    # --- runtimes
-
     async def _check(self) -> None:
-        """Look which runtimes are alive; end the calls of those that are gone for good."""
+        """Look after the runtimes, and forget what is over for long enough."""
         self._check_at = time.monotonic() + self._timing.check_s
-        runtimes = self.registry.runtimes()
-        pipeline = self._redis.pipeline(transaction=False)
-        for runtime in runtimes:
-            pipeline.pttl(self.keys.runtime(runtime))
-        ttls = dict(zip(runtimes, cast("list[int]", await pipeline.execute()), strict=True))
-        verdicts = self._liveness.check(ttls, self.now(), time.monotonic() * 1000)
-        changes: list[Change] = []
-        for runtime, since in verdicts.quiet.items():
-            changes += self.registry.quiet(runtime, since)
-        for runtime in verdicts.heard:
-            changes += self.registry.heard(runtime)
-        self._tell(changes)
-        self._give_up_vanished()
-        for runtime in verdicts.lost:
-            await self._end_calls_of(runtime)
-
-    def _give_up_vanished(self) -> None:
-        """Calls that Redis has not had for `lost_after_s`, through which it answered every check."""
-        clock = time.monotonic()
-        for call_id in self.registry.vanished:
-            self._vanish_clock.setdefault(call_id, clock)
-        lost: list[str] = []
-        for call_id, since in list(self._vanish_clock.items()):
-            if call_id not in self.registry.vanished:
-                del self._vanish_clock[call_id]
-            elif clock - since >= self._timing.lost_after_s:
-                del self._vanish_clock[call_id]
-                lost.append(call_id)
-        self._tell(self.registry.give_up(lost, self.now()))
-
-    async def _end_calls_of(self, runtime: str) -> None:
-        for known in self.registry.calls_of(runtime):
-            if known.call.call_id in self.registry.vanished:
-                continue
-            try:
-                await end_lost(self._redis, self.keys, known, self.now())
-            except ResponseError as error:
-                _log.error(
-                    "A lost call could not be ended: Redis refused the script.",
-                    workspace=self._ws, call_id=known.call.call_id, error=str(error),
-                )  # fmt: skip
+        self._rates.forget_idle(self.now())
+        self.registry.expire(self.now())
+        self._tell(await self._runtimes.look())
+        await self._runtimes.end_lost()

@@ -4,7 +4,8 @@ It reads the registry and Presence and knows no socket; the endpoint in `livemon
 """
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import orjson
@@ -17,6 +18,7 @@ from .rows import row
 
 TICK_S = 0.05
 SILENCE_MS = 5_000
+"""The longest that a socket is left without a word."""
 
 
 class ListFeed:
@@ -32,7 +34,7 @@ class ListFeed:
         self._started: set[str] = set()
         self._outboxes: set[Outbox] = set()
         self._seq = 0
-        self._said_at = 0
+        self._said_at = 0.0
         self._snapshot: str | None = None
         self._woken = asyncio.Event()
         calls.changed.append(self._on_changes)
@@ -40,7 +42,7 @@ class ListFeed:
         presence.changed.append(self._on_presence)
 
     @contextmanager
-    def connect(self) -> Iterator[Outbox]:
+    def connect(self) -> Generator[Outbox]:
         """An outbox for one connection, beginning with a snapshot."""
         outbox = Outbox("list", lambda: [self.snapshot()])
         self._outboxes.add(outbox)
@@ -76,7 +78,7 @@ class ListFeed:
             now = self._calls.now()
             new = [call_id for call_id in new if call_id in self._rows]
             self._say({"t": "diff", "seq": self._seq, "now": now, "put": put, "new": new, "drop": drop})
-        elif self._calls.now() - self._said_at >= SILENCE_MS:
+        elif time.monotonic() - self._said_at >= SILENCE_MS / 1000:
             self._say({"t": "tick", "now": self._calls.now()})
 
     def snapshot(self) -> str:
@@ -106,7 +108,7 @@ class ListFeed:
             put.append(fragment)
 
     def _say(self, message: dict[str, object]) -> None:
-        self._said_at = self._calls.now()
+        self._said_at = time.monotonic()
         self._snapshot = None
         if self._outboxes:
             encoded = orjson.dumps(message).decode()

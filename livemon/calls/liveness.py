@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from livemon_runtime.protocol import RUNTIME_TTL_S
 
+from .patience import Patience
+
 LOST_AFTER_MS = 60_000
 _MISSING = -2
 """What `PTTL` answers for a key that does not exist."""
@@ -27,9 +29,8 @@ class Liveness:
     """Follows the runtimes' keys from check to check."""
 
     def __init__(self, lost_after_ms: int = LOST_AFTER_MS) -> None:
-        self._lost_after_ms = lost_after_ms
+        self._patience = Patience(lost_after_ms)
         self._heard_at: dict[str, int] = {}
-        self._missing_since: dict[str, float] = {}
         self._quiet: dict[str, int] = {}
 
     def check(self, ttls: Mapping[str, int], now: int, elapsed_ms: float) -> Verdicts:
@@ -37,10 +38,11 @@ class Liveness:
 
         `now` is Redis's clock; `elapsed_ms` any clock that never jumps, by which the silence is measured.
         """
-        verdicts = Verdicts()
+        missing = {runtime for runtime, ttl in ttls.items() if ttl == _MISSING}
+        verdicts = Verdicts(lost=self._patience.check(missing, elapsed_ms))
         for runtime, ttl in ttls.items():
-            if ttl == _MISSING:
-                self._missing(runtime, now, elapsed_ms, verdicts)
+            if runtime in missing:
+                verdicts.quiet[runtime] = self._quiet.setdefault(runtime, self._heard_at.get(runtime, now))
             else:
                 self._present(runtime, ttl, now, verdicts)
         self._forget_all_but(ttls)
@@ -48,7 +50,7 @@ class Liveness:
 
     def interrupted(self) -> None:
         """Redis did not answer: the silence of every runtime is measured anew."""
-        self._missing_since.clear()
+        self._patience.interrupted()
 
     def is_quiet(self, runtime: str) -> bool:
         return runtime in self._quiet
@@ -56,19 +58,11 @@ class Liveness:
     def _present(self, runtime: str, ttl: int, now: int, verdicts: Verdicts) -> None:
         # The key's age says when the runtime was last heard; one without expiry was set by hand.
         self._heard_at[runtime] = now - max(0, RUNTIME_TTL_S * 1000 - ttl) if ttl > 0 else now
-        self._missing_since.pop(runtime, None)
         if runtime in self._quiet:
             del self._quiet[runtime]
             verdicts.heard.add(runtime)
 
-    def _missing(self, runtime: str, now: int, elapsed_ms: float, verdicts: Verdicts) -> None:
-        since = self._missing_since.setdefault(runtime, elapsed_ms)
-        verdicts.quiet[runtime] = self._quiet.setdefault(runtime, self._heard_at.get(runtime, now))
-        if elapsed_ms - since >= self._lost_after_ms:
-            verdicts.lost.add(runtime)
-
     def _forget_all_but(self, runtimes: Mapping[str, int]) -> None:
-        for runtime in (self._heard_at.keys() | self._missing_since.keys() | self._quiet.keys()) - runtimes.keys():
+        for runtime in (self._heard_at.keys() | self._quiet.keys()) - runtimes.keys():
             self._heard_at.pop(runtime, None)
-            self._missing_since.pop(runtime, None)
             self._quiet.pop(runtime, None)

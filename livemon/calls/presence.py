@@ -1,14 +1,14 @@
 """Who listens to which call, over all nodes: what supervisors see of each other, and callers and agents never do.
 
 Each node writes its own listeners into one field of `livemon:{ws}:listeners` and reads the others' once a second. A node
-that is gone drops out after 15 s. It stops nobody's listening; that is the media part's.
+that is gone drops out after 15 s, and its field later. It stops nobody's listening; that is the media part's.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import cast
 
 import orjson
 from redis.asyncio import Redis
@@ -19,6 +19,7 @@ from livemon_runtime.keys import Keys
 POLL_S = 1.0
 VALID_MS = 15_000
 RENEW_MS = 5_000
+FORGOTTEN_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Presence:
         self._poll_s = poll_s
         self._mine: dict[str, tuple[str, Listener]] = {}
         self._others: _Listeners = {}
+        self._gone: set[bytes] = set()
         self._written_at = 0
         self._woken = asyncio.Event()
 
@@ -63,7 +65,7 @@ class Presence:
         return mine + list(self._others.get(call_id, ()))
 
     async def run(self) -> None:
-        """Share with the other nodes until cancelled; while Redis is away each node knows its own listeners only."""
+        """Share with the other nodes until cancelled; while Redis is away the others' listeners stay as last seen."""
         try:
             while True:
                 with contextlib.suppress(RedisError, OSError, TimeoutError):
@@ -88,15 +90,17 @@ class Presence:
     async def _exchange(self) -> None:
         self._woken.clear()
         now = self._now()
-        due = now - self._written_at >= RENEW_MS
+        due = not 0 <= now - self._written_at < RENEW_MS  # Redis's clock may also have been set back
         pipeline = self._redis.pipeline(transaction=False)
         if due:
             self._written_at = now
             pipeline.hset(self._key, self._node, self._encoded(now))
-            pipeline.pexpire(self._key, VALID_MS * 4)
+            pipeline.pexpire(self._key, FORGOTTEN_MS)
+            for node in self._gone:
+                pipeline.hdel(self._key, node)
         pipeline.hgetall(self._key)
         try:
-            answers = cast("list[Any]", await pipeline.execute())
+            answers = cast("list[object]", await pipeline.execute())
         except (RedisError, OSError, TimeoutError):
             self._written_at = 0
             raise
@@ -113,12 +117,15 @@ class Presence:
 
     def _read(self, fields: dict[bytes, bytes], now: int) -> _Listeners:
         others: _Listeners = {}
+        self._gone.clear()
         for node, value in fields.items():
             if node.decode(errors="replace") == self._node:
                 continue
             try:
                 told = orjson.loads(value)
                 if told["until"] <= now:
+                    if told["until"] + FORGOTTEN_MS <= now:
+                        self._gone.add(node)
                     continue
                 for call_id, listeners in told["calls"].items():
                     found = tuple(Listener(**listener) for listener in listeners)

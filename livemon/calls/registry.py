@@ -5,7 +5,7 @@ to it (docs/protocol.md, «Snapshot and tail»). It does not read Redis: where a
 the call's id into `wanted`, and the feed brings the hash.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from livemon_runtime.errors import ProtocolError
@@ -134,11 +134,18 @@ class Registry:
             raise ProtocolError("too_many_calls", f"a workspace may have {self._max_calls} live calls")
         return self._put(stored, known, now, started)
 
-    def snapshot(self, stored: Mapping[str, StoredCall], now: int) -> tuple[list[Change], list[ProtocolError]]:
-        """Take all live calls of Redis at once; what it no longer has vanishes. Answers also what was refused."""
+    def snapshot(
+        self, stored: Mapping[str, StoredCall], now: int, unreadable: Collection[str] = ()
+    ) -> tuple[list[Change], list[ProtocolError]]:
+        """Take all live calls of Redis at once; what it no longer has vanishes, what it has unreadable stays as it was.
+
+        Answers also what was refused.
+        """
         changes: list[Change] = []
         refused: list[ProtocolError] = []
         for call_id in [*self._calls, *(one for one in stored if one not in self._calls)]:
+            if call_id in unreadable:
+                continue
             try:
                 changes += self.stored(call_id, stored.get(call_id), now)
             except ProtocolError as error:
@@ -237,10 +244,11 @@ class Registry:
 
     def expire(self, now: int) -> None:
         """Forget tombstones older than an hour (they stand in the order of their burial)."""
-        for call_id, until in list(self._ended.items()):
-            if until > now and len(self._ended) <= MAX_TOMBSTONES:
-                break
-            del self._ended[call_id]
+        while self._ended:
+            oldest = next(iter(self._ended))
+            if self._ended[oldest] > now and len(self._ended) <= MAX_TOMBSTONES:
+                return
+            del self._ended[oldest]
 
 
 def lost(known: LiveCall, now: int) -> LiveCall:

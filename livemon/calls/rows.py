@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-import orjson
-
+from .encoding import encode
 from .presence import Listener
 from .registry import LiveCall
 
@@ -11,7 +10,7 @@ from .registry import LiveCall
 def row(live: LiveCall, listeners: Iterable[Listener]) -> bytes:
     """The row of a call, encoded."""
     call, holder = live.call, live.controller
-    return orjson.dumps(
+    return encode(
         {
             "id": call.call_id,
             "start": call.start_timestamp,

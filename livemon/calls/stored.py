@@ -1,7 +1,7 @@
 """Reading calls, the index and the position of the events stream from Redis, in pipelines of 500. It decides nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from redis.asyncio import Redis
@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from livemon_runtime.errors import InvalidName, ProtocolError
 from livemon_runtime.keys import Keys, check_id
 
-from .events import StoredCall, read_hash, runtime_of
+from .events import MAX_DIGITS, StoredCall, read_hash, runtime_of
 
 PIPELINE = 500
 Pair = tuple[str, int]
@@ -33,7 +33,9 @@ class StreamPosition:
         at = entry_id(cursor)
         if entry_id(self.last) < at:
             return True
-        if self.first is None or entry_id(self.first) <= at:
+        if self.first is None:
+            return entry_id(self.last) > at
+        if entry_id(self.first) <= at:
             return False
         return at != (0, 0) or self.trimmed
 
@@ -82,40 +84,52 @@ async def index_revs(redis: Redis, keys: Keys, call_ids: Sequence[str]) -> dict[
         if isinstance(answer, Exception):
             continue
         incarnation, rev = answer
-        if incarnation and rev and rev.isdigit():
+        if incarnation and rev and rev.isdigit() and len(rev) <= MAX_DIGITS:
             found[call_id] = (incarnation.decode(errors="replace"), int(rev))
     return found
 
 
-async def read_calls(
-    redis: Redis, keys: Keys, call_ids: Sequence[str], refuse: Refuse, *, index: bool = True
-) -> dict[str, StoredCall]:
-    """The calls that Redis holds, by id. With `index`, one that is live but not in the index is left out."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Redis holds of some calls. `unreadable` are in the index, but their hashes break the protocol."""
+
+    calls: dict[str, StoredCall] = field(default_factory=dict[str, StoredCall])
+    unreadable: set[str] = field(default_factory=set[str])
+
+    def add(self, other: "Found") -> None:
+        self.calls.update(other.calls)
+        self.unreadable.update(other.unreadable)
+
+
+async def read_calls(redis: Redis, keys: Keys, call_ids: Sequence[str], refuse: Refuse, *, index: bool = True) -> Found:
+    """The calls that Redis holds. With `index`, one that is live but not in the index is left out."""
     pipeline = redis.pipeline(transaction=False)
     for call_id in call_ids:
         pipeline.hgetall(keys.call(call_id))
         pipeline.zscore(keys.calls, call_id)
     answers = cast("list[object]", await pipeline.execute(raise_on_error=False))
-    found: dict[str, StoredCall] = {}
+    found = Found()
     for number, call_id in enumerate(call_ids):
         fields, score = answers[2 * number], answers[2 * number + 1]
-        stored = _read(call_id, fields, refuse)
+        try:
+            stored = _read(call_id, fields)
+        except ProtocolError as error:
+            runtime = None if isinstance(fields, Exception) else runtime_of(cast("Mapping[bytes, bytes]", fields))
+            refuse(call_id, runtime, error)
+            if score is not None:
+                found.unreadable.add(call_id)
+            continue
         if stored and (score is not None or stored.call.call_status.final or not index):
-            found[call_id] = stored
+            found.calls[call_id] = stored
     return found
 
 
-def _read(call_id: str, fields: object, refuse: Refuse) -> StoredCall | None:
-    try:
-        if isinstance(fields, Exception):
-            if "WRONGTYPE" not in str(fields):
-                raise fields
-            raise ProtocolError("malformed", "the key of the call is not a hash")
-        return read_hash(call_id, cast("Mapping[bytes, bytes]", fields))
-    except ProtocolError as error:
-        runtime = None if isinstance(fields, Exception) else runtime_of(cast("Mapping[bytes, bytes]", fields))
-        refuse(call_id, runtime, error)
-        return None
+def _read(call_id: str, fields: object) -> StoredCall | None:
+    if isinstance(fields, Exception):
+        if "WRONGTYPE" not in str(fields):
+            raise fields
+        raise ProtocolError("malformed", "the key of the call is not a hash")
+    return read_hash(call_id, cast("Mapping[bytes, bytes]", fields))
 
 
 def _valid(member: bytes) -> bool:

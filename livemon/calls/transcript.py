@@ -64,7 +64,9 @@ class Transcript:
         known = _Known(entry, n, n) if before is None else before.seen(n, entry)
         if known == before:
             return Update()
-        touched = self._group(entry) | (self._group(before.entry) if before else set())
+        touched = self._group(entry)
+        if before:
+            touched |= self._group(before.entry)
         shown = {item_id for item_id in touched if self._visible(item_id)}
         if before:
             self._take_out(before)
@@ -80,10 +82,19 @@ class Transcript:
             return Update()
         if turn.retracted:
             return self._retract(turn.id)
+        update = Update()
         if turn.id not in self._partials and len(self._partials) >= MAX_PARTIALS:
-            return Update()
+            update.remove.append(oldest := next(iter(self._partials)))
+            del self._partials[oldest]
         self._partials[turn.id] = turn
-        return Update([self._item(turn.id)])
+        update.put.append(self._item(turn.id))
+        return update
+
+    def forget_partials(self) -> Update:
+        """Take away the turns that are being spoken: what came of them may have been missed. Those that go on come again."""
+        update = Update(remove=sorted(self._partials))
+        self._partials.clear()
+        return update
 
     # --- out
 

@@ -5,14 +5,14 @@ and tail»); a new incarnation is read from the beginning again. It leaves Redis
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-import orjson
 from redis.asyncio import Redis
 
 from livemon_runtime.keys import Keys
 
+from .encoding import encode
 from .feed import CallFeed, FeedState
 from .list_feed import SILENCE_MS, feed_json
 from .outbox import Outbox
@@ -24,6 +24,7 @@ from .transcript_reader import TranscriptReader
 
 PAGE = 500
 MAX_WATCHED = 1_000
+TICK_S = 1.0
 
 
 class TooManyWatched(Exception):
@@ -43,7 +44,7 @@ class Watched:
         self._calls = calls
         self._presence = presence
         self._outboxes: set[Outbox] = set()
-        self._said_at = calls.now()
+        self._silent_ticks = 0
 
     # --- watchers
 
@@ -93,8 +94,9 @@ class Watched:
         self._say({"t": "feed", "now": self._calls.now(), **feed_json(state)})
 
     def tick(self) -> None:
-        """Say that the connection lives, if nothing else was said for 5 s."""
-        if self._calls.now() - self._said_at >= SILENCE_MS - 500:
+        """Called every `TICK_S`: say that the connection lives, if nothing else was said for 5 s."""
+        self._silent_ticks += 1
+        if self._silent_ticks * TICK_S * 1000 >= SILENCE_MS:
             self._say({"t": "tick", "now": self._calls.now()})
 
     # --- messages
@@ -123,7 +125,7 @@ class Watched:
         }
 
     def _say(self, message: dict[str, object]) -> None:
-        self._said_at = self._calls.now()
+        self._silent_ticks = 0
         if self._outboxes:
             encoded = _encode(message)
             for outbox in self._outboxes:
@@ -157,7 +159,7 @@ class Transcripts:
                 for call_id in self._watched:
                     self._start(call_id)
                 while True:
-                    await asyncio.sleep(SILENCE_MS / 1000 / 5)
+                    await asyncio.sleep(TICK_S)
                     for watched in self._watched.values():
                         watched.tick()
             finally:
@@ -165,13 +167,14 @@ class Transcripts:
                 self._readers.clear()
 
     @asynccontextmanager
-    async def watch(self, live: LiveCall) -> AsyncIterator[tuple[Watched, Outbox]]:
+    async def watch(self, live: LiveCall) -> AsyncGenerator[tuple[Watched, Outbox]]:
         """Watch a call, live or ended. Raises `TooManyWatched`."""
         call_id = live.call.call_id
         watched = self._watched.get(call_id)
         if watched is None:
             if len(self._watched) >= MAX_WATCHED:
                 raise TooManyWatched
+            live = self._calls.get(call_id) or live  # the caller may have waited for Redis before
             watched = self._watched[call_id] = Watched(live, self._calls, self._presence)
             self._start(call_id)
         outbox = watched.open()
@@ -216,4 +219,4 @@ class Transcripts:
 
 
 def _encode(message: dict[str, object]) -> str:
-    return orjson.dumps(message).decode()
+    return encode(message).decode()

@@ -38,6 +38,8 @@ class TranscriptReader:
         self._redis = redis
         self._calls = calls
         self._shown = shown
+        self._transcript = shown.transcript
+        """Of the incarnation that this reader was made for."""
         self._call_id = shown.live.call.call_id
         self._stream = keys.transcript(self._call_id)
         self._channel = keys.partials(self._call_id)
@@ -49,6 +51,7 @@ class TranscriptReader:
             pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
             try:
                 await pubsub.ssubscribe(self._channel)
+                self._update(self._transcript.forget_partials())
                 await self._read(None)
                 backoff = _BACKOFF_S
                 await self._follow(pubsub)
@@ -85,24 +88,32 @@ class TranscriptReader:
 
     def _entry(self, n: int, fields: dict[bytes, bytes]) -> None:
         try:
-            self._shown.update(self._shown.transcript.entry(n, read(ENTRY, fields.get(b"data", b""))))
+            self._update(self._transcript.entry(n, read(ENTRY, fields.get(b"data", b""))))
         except ProtocolError as error:
             self._drop("entry", error)
 
     async def _read_partials(self, pubsub: PubSub) -> None:
         while True:
-            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=BLOCK_MS / 1000)
+            message = cast(
+                "dict[str, bytes] | None",
+                await pubsub.get_message(ignore_subscribe_messages=True, timeout=BLOCK_MS / 1000),
+            )
             if message is not None:
-                self._partial(cast(bytes, message["data"]))
+                self._partial(message["data"])
 
     def _partial(self, data: bytes) -> None:
         try:
             turn = read(ENTRY, data)
             if not isinstance(turn, Turn):
                 raise ProtocolError("malformed", f"a partial with the role {turn.role}")
-            self._shown.update(self._shown.transcript.partial(turn))
+            self._update(self._transcript.partial(turn))
         except ProtocolError as error:
             self._drop("partial", error)
+
+    def _update(self, update: Update) -> None:
+        """Show it, unless a new incarnation is shown by now, and another reader fills that."""
+        if self._shown.transcript is self._transcript:
+            self._shown.update(update)
 
     def _drop(self, kind: str, error: ProtocolError) -> None:
         self._calls.drops.drop(kind, error, self._shown.live.runtime, self._calls.now(), self._call_id)

@@ -4,7 +4,7 @@ It sends, and never repeats by itself; nothing here changes a call, only its run
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
@@ -18,7 +18,7 @@ from livemon.metrics import COMMANDS
 from livemon_runtime.keys import Keys
 from livemon_runtime.protocol import COMMAND_DEADLINE_MS, COMMANDS_KEPT, CommandResult, EndCommand
 
-from .outcomes import CommandFailed, Declined, NoAnswer, RedisAway, TooMany
+from .outcomes import KNOWN_CODES, CommandFailed, Declined, NoAnswer, RedisAway, TooMany
 
 MAX_WAITING = 1_000
 SLACK_MS = 500
@@ -55,16 +55,18 @@ class Control:
 
         `by` and `by_name` say who asks. Raises a `CommandFailed` whose text can be shown.
         """
-        outcome = "ok"
+        outcome = "broken_off"
         try:
             live = await self._live(call_id)
             if live is not None:
                 await self._end(live, by, by_name)
+            outcome = "ok"
         except CommandFailed as failure:
             outcome = failure.code
             raise
         finally:
-            COMMANDS.labels(self._keys.workspace, "end", outcome).inc()
+            label = outcome if outcome in KNOWN_CODES else "other"  # a runtime may answer anything
+            COMMANDS.labels(self._keys.workspace, "end", label).inc()
             _log.info("end", workspace=self._keys.workspace, call_id=call_id, by=by, outcome=outcome)
 
     async def _live(self, call_id: str) -> LiveCall | None:
@@ -108,16 +110,18 @@ class Control:
 
     async def _await(self, answer: "asyncio.Future[CommandResult | None]", call_id: str) -> CommandResult | None:
         try:
-            return await asyncio.wait_for(answer, (self._deadline_ms + SLACK_MS) / 1000)
+            # Not `wait_for`, which loses a cancellation before Python 3.12.
+            async with asyncio.timeout((self._deadline_ms + SLACK_MS) / 1000):
+                return await answer
         except TimeoutError as error:
             if self._calls.state.state is State.STALE:
                 raise RedisAway from error
-            if self._calls.get(call_id) is None:
+            if await self._live(call_id) is None:
                 return None
             raise NoAnswer from error
 
     @contextmanager
-    def _expect(self, command_id: str, call_id: str) -> "Iterator[asyncio.Future[CommandResult | None]]":
+    def _expect(self, command_id: str, call_id: str) -> "Generator[asyncio.Future[CommandResult | None]]":
         if len(self._waiting) >= MAX_WAITING:
             raise TooMany
         answer: asyncio.Future[CommandResult | None] = asyncio.get_running_loop().create_future()

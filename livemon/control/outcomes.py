@@ -15,6 +15,10 @@ _DECLINED = {
     "too_late": "The agent's process got the request too late and did nothing. The call goes on; please try again.",
     "failed": "The agent's process tried and failed: {said} The call goes on; please try again.",
 }
+KNOWN_CODES = frozenset({"ok", "broken_off", "redis_away", "no_answer", "too_many", *_DECLINED})
+"""What a command's outcome may be called in the metrics; anything else is `other` there."""
+
+_MAX_CODE = 64
 _OTHER = "The agent's process said no: {said} The call goes on."
 
 
@@ -64,7 +68,7 @@ class Declined(CommandFailed):
     """`code` is one of the protocol's error codes, or one that we do not know yet."""
 
     def __init__(self, code: str, said: str = "") -> None:
-        self.code = code
+        self.code = code[:_MAX_CODE]
         said = said.strip()[:300] or "it gave no reason"
         said = said if said.endswith((".", "!", "?")) else f"{said}."
         super().__init__(_DECLINED.get(code, _OTHER).format(said=said))

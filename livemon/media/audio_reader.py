@@ -133,4 +133,3 @@ class AudioReader:
         """Send it if connected; a new connection subscribes to everything anyway."""
         if self._writer is not None:
             self._writer.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
-

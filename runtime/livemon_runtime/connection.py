@@ -5,6 +5,7 @@ connection; whoever uses it waits as `Backoff` says.
 """
 
 import asyncio
+import logging
 import math
 import random
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from . import scripts
+
+_LOG = logging.getLogger("livemon_runtime")
 
 Answer = Any
 """What Redis answered to one command, a `ResponseError` included."""
@@ -84,6 +87,24 @@ class Connection:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+
+class Outage:
+    """Whether Redis is away, said once in the log however many connections find it out."""
+
+    def __init__(self) -> None:
+        self.away = False
+
+    def began(self, error: BaseException) -> None:
+        if not self.away:
+            self.away = True
+            words = str(error) or type(error).__name__
+            _LOG.warning("Redis is away (%s): calls go on, and what they say is kept until it is back", words)
+
+    def over(self) -> None:
+        if self.away:
+            self.away = False
+            _LOG.info("Redis is back")
 
 
 def connect_anew(answer: Answer) -> bool:

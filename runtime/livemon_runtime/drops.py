@@ -32,4 +32,6 @@ class Drops:
             return
         total = self.counters[reason]
         self._said[reason] = (now, total)
-        _LOG.warning("livemon dropped %s (%d more since last said): %s", reason, total - counted, printable(detail)[:_LONGEST])
+        _LOG.warning(
+            "livemon dropped %s (%d more since last said): %s", reason, total - counted, printable(detail)[:_LONGEST]
+        )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
-from .connection import AWAY, Answer, Backoff, Connection
+from .connection import AWAY, Answer, Backoff, Connection, Outage
 from .protocol import EXPIRE_AFTER_END_S, HEARTBEAT_S, RUNTIME_TTL_S, RuntimeInfo
 from .scripts import Command
 from .verdict import claim_of
@@ -36,8 +36,8 @@ class _Before(NamedTuple):
 
 
 class Heartbeat:
-    def __init__(self, runtime: "Runtime", connection: Connection, info: RuntimeInfo) -> None:
-        self._runtime, self._connection = runtime, connection
+    def __init__(self, runtime: "Runtime", connection: Connection, info: RuntimeInfo, outage: Outage) -> None:
+        self._runtime, self._connection, self._outage = runtime, connection, outage
         self._info = info.model_dump_json()
         self._wake = asyncio.Event()
         self._look: set[str] = set()
@@ -58,7 +58,8 @@ class Heartbeat:
                     beat_at = clock.monotonic() + HEARTBEAT_S
                 else:
                     await self._look_at_taps()
-            except AWAY:
+            except AWAY as error:
+                self._outage.began(error)
                 beat_at = clock.monotonic()
                 self._switch(self._runtime.calls())
                 await asyncio.sleep(backoff.next())
@@ -79,7 +80,9 @@ class Heartbeat:
         keys, runtime_id, clock = self._runtime.keys, self._runtime.runtime_id, self._runtime.clock
         asked_at = clock.monotonic()
         (time,) = await self._connection.run([("TIME",)])
-        clock.measure(int(time[0]) * 1000 + int(time[1]) / 1000, asked_at, clock.monotonic())
+        if isinstance(time, ResponseError):
+            raise time
+        self._runtime.time_is(int(time[0]) * 1000 + int(time[1]) / 1000, asked_at, clock.monotonic())
         members = keys.runtime_calls(runtime_id)
         answers = await self._connection.run(
             [
@@ -89,7 +92,11 @@ class Heartbeat:
                 ("SMEMBERS", members),
             ]
         )
+        for answer in answers[:3]:
+            if isinstance(answer, ResponseError):
+                self._runtime.drops.drop("heartbeat_refused_by_redis", f"this runtime seems gone: {answer}")
         self._runtime.alive.set()
+        self._outage.over()
         calls = iter(self._runtime.calls())
         while some := list(islice(calls, _CALLS_AT_ONCE)):
             await self._check(some)
@@ -119,11 +126,11 @@ class Heartbeat:
         record = call.record
         if not record.announced or record.over or record.incarnation != was.incarnation:
             return
-        incarnation, rev, controller = (part.decode() if part else "" for part in stored)
+        incarnation, rev, controller = (part.decode(errors="replace") if part else "" for part in stored)
         last = int(newest[0][0].split(b"-")[0]) if newest else 0
         if (
             incarnation != was.incarnation
-            or int(rev or 0) < was.rev
+            or (int(rev) if rev.isdecimal() else 0) < was.rev
             or listed is None
             or self._other(call, was, controller)
         ):
@@ -145,9 +152,9 @@ class Heartbeat:
         """End those that stand as ours and are not: nobody else will."""
         for call_id in members - {call.call_id for call in self._runtime.calls()}:
             key = self._runtime.keys.call(call_id)
-            answers = await self._connection.run([("HMGET", key, "incarnation", "data")])
-            for command in self._runtime.end_of_stranger(call_id, answers[0]):
-                await self._connection.run([command])
+            (stored,) = await self._connection.run([("HMGET", key, "incarnation", "data")])
+            if not isinstance(stored, ResponseError):
+                await self._connection.run(self._runtime.end_of_stranger(call_id, stored))
 
     # --- who listens ----------------------------------------------------------------------------------------------
 

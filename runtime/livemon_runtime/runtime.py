@@ -17,7 +17,7 @@ from .call import Call
 from .call_fields import checked, lost
 from .clock import Clock
 from .commands import Commands
-from .connection import Connection
+from .connection import Connection, Outage
 from .drops import Drops
 from .heartbeat import Heartbeat
 from .keys import Keys, check_id
@@ -47,8 +47,8 @@ class Runtime:
         drain_timeout: float = 5.0,
     ) -> None:
         """`url`: `redis://`, `rediss://` or `unix://`. Timeouts are in seconds: for Redis, for the bot's handlers,
-        and for what is left to send at the end. Raises `InvalidName` or `ValueError` for a bad workspace, runtime id
-        or address.
+        and for what is left to send at the end. Raises `InvalidName` or `ValueError` for a bad name, workspace,
+        runtime id or address.
         """
         self.keys = Keys(workspace)
         self.runtime_id = check_id("runtime_id", runtime_id or f"rt-{secrets.token_hex(8)}")
@@ -64,10 +64,11 @@ class Runtime:
         self._tasks: asyncio.TaskGroup | None = None
         self._connections = [Connection(url, timeout=socket_timeout, name=f"livemon-{part}") for part in _PARTS]
         writing, audio, watching, asking = self._connections
-        self.sender = Sender(writing, self.clock, self.drops)
+        outage = Outage()
+        self.sender = Sender(writing, self.clock, self.drops, outage, self.alive)
         self.publisher = Publisher(audio, self.clock, self.drops)
         info = RuntimeInfo(name=name, version=version)
-        self.heartbeat = Heartbeat(self, watching, info)
+        self.heartbeat = Heartbeat(self, watching, info, outage)
         self._commands = Commands(self, asking, handler_timeout)
 
     @property
@@ -100,7 +101,8 @@ class Runtime:
                 "livemon: Redis did not take the last of it: %d entries of %d calls are lost", left, len(self._calls)
             )
         else:
-            self.sender.say(("DEL", self.keys.runtime(self.runtime_id), self.keys.runtime_calls(self.runtime_id)))
+            mine = (self.keys.runtime, self.keys.runtime_calls, self.keys.commands)
+            self.sender.say(("DEL", *(key(self.runtime_id) for key in mine)))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     await self.sender.drained()
@@ -149,20 +151,32 @@ class Runtime:
 
         `capabilities` replaces what is derived from audio and handlers. Bad fields are dropped, counted and logged.
         """
+        by_number = any(isinstance(fields.get(name), str) for name in ("from_number", "to_number"))
         defaults: dict[str, Any] = {
             "call_id": f"call-{secrets.token_hex(12)}",
-            "call_type": "phone_call" if fields.get("from_number") or fields.get("to_number") else "web_call",
+            "call_type": "phone_call" if by_number else "web_call",
             "start_timestamp": self.clock.now_ms(),
             "call_status": CallStatus.ONGOING,
         }
         given = {"call_id": call_id, "call_type": call_type, **fields}
         given = {name: value for name, value in given.items() if value is not None}
-        if given.get("call_id") in self._calls or given.get("call_id") in self._ended:
-            self.drops.drop("call_twice", f"{given.pop('call_id')} was announced already: it gets another id")
         made = checked(given, defaults, self.drops)
-        call = Call(self, CallRecord(made, self.keys, self.runtime_id), capabilities)
+        if self.had(made.call_id):
+            self.drops.drop("call_twice", f"{made.call_id} was announced already: it gets another id")
+            made = made.model_copy(update={"call_id": defaults["call_id"]})
+        assumed = made.start_timestamp == defaults["start_timestamp"] and not self.clock.measured
+        record = CallRecord(made, self.keys, self.runtime_id, start_assumed=assumed)
+        call = Call(self, record, capabilities)
         self._calls[call.call_id] = call
         return call
+
+    def time_is(self, redis_ms: float, asked_at: float, answered_at: float) -> None:
+        """Redis's `TIME`, asked and answered at these monotonic seconds. The first sets right what began before it."""
+        first = not self.clock.measured
+        self.clock.measure(redis_ms, asked_at, answered_at)
+        if first:
+            for call in self._calls.values():
+                call.record.shift(round(self.clock.offset_ms))
 
     def call_of(self, call_id: str) -> Call | None:
         """A call of this runtime that is not over, or whose end Redis has not got yet."""
@@ -198,8 +212,8 @@ class Runtime:
 
     def end_of_stranger(self, call_id: str, stored: list[bytes | None]) -> list[Command]:
         """What ends a call that Redis counts as this runtime's, and that is over or was never here."""
-        incarnation, data = (part.decode() if part else "" for part in stored)
-        if not incarnation:
+        incarnation, data = (part.decode(errors="replace") if part else "" for part in stored)
+        if not incarnation or data == self._ended.get(call_id):
             return [("SREM", self.keys.runtime_calls(self.runtime_id), call_id), ("ZREM", self.keys.calls, call_id)]
         _LOG.warning("call %s: Redis has it live though it is over here; it is ended again", call_id)
         try:

@@ -11,7 +11,7 @@ from collections import deque
 from redis.exceptions import NoScriptError, ResponseError
 
 from .clock import Clock
-from .connection import AWAY, Backoff, Connection, connect_anew
+from .connection import AWAY, Backoff, Connection, Outage, connect_anew
 from .drops import Drops
 from .record import CallRecord, Request
 from .scripts import Command
@@ -24,14 +24,17 @@ _MOST_STRAY = 1_000
 
 
 class Sender:
-    def __init__(self, connection: Connection, clock: Clock, drops: Drops) -> None:
+    def __init__(
+        self, connection: Connection, clock: Clock, drops: Drops, outage: Outage, ready: asyncio.Event
+    ) -> None:
+        """Nothing is sent before `ready`: until then Redis's time is not known."""
         self._connection, self._clock, self._drops = connection, clock, drops
+        self._outage, self._ready = outage, ready
         self._due: dict[str, CallRecord] = {}
         self._stray: deque[Command] = deque(maxlen=_MOST_STRAY)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self.away = False
 
     def notice(self, record: CallRecord) -> None:
         """This call has something to say. Never blocks."""
@@ -50,19 +53,15 @@ class Sender:
         await self._idle.wait()
 
     async def run(self) -> None:
+        await self._ready.wait()
         backoff = Backoff()
         while True:
             try:
                 await self._step()
             except AWAY as error:
-                if not self.away:
-                    _LOG.warning("Redis is away (%s): calls go on, and what they say is kept until it is back", error)
-                self.away = True
+                self._outage.began(error)
                 await asyncio.sleep(backoff.next())
             else:
-                if self.away:
-                    _LOG.info("Redis is back")
-                self.away = False
                 backoff.reset()
 
     async def _step(self) -> None:
@@ -72,6 +71,7 @@ class Sender:
         stray = list(self._stray)
         if requests or stray:
             await self._send(requests, stray)
+            self._outage.over()
         self._forget_silent()
         if not self._due and not self._stray:
             self._idle.set()
@@ -82,7 +82,7 @@ class Sender:
         requests: list[tuple[CallRecord, Request]] = []
         size = 0
         for record in [record for record in self._due.values() if self._wait(record, now) == 0]:
-            mine = record.commands(now)
+            mine = self._commands_of(record, now)
             requests += [(record, request) for request in mine]
             size += sum(request.size for request in mine)
             self._due[record.call.call_id] = self._due.pop(record.call.call_id)
@@ -90,17 +90,28 @@ class Sender:
                 break
         return requests
 
+    def _commands_of(self, record: CallRecord, now: int) -> list[Request]:
+        try:
+            return record.commands(now)
+        except Exception:
+            _LOG.exception("call %s: what it says cannot be sent; it is tried again", record.call.call_id)
+            record.retry_at = self._clock.monotonic() + _REFUSED_PAUSE_S
+            return []
+
     async def _send(self, requests: list[tuple[CallRecord, Request]], stray: list[Command]) -> None:
         answers = await self._connection.run([*(request.command for _, request in requests), *stray])
-        for _ in stray:
-            self._stray.popleft()
+        for sent in stray:
+            if self._stray and self._stray[0] is sent:
+                self._stray.popleft()
         for (record, request), answer in zip(requests, answers, strict=False):
             if connect_anew(answer):
                 await self._connection.close()
             if isinstance(answer, ResponseError) and request.command[0] != "SPUBLISH":
                 self._refused(record, answer)
-            else:
-                self._take(record, request, answer)
+                continue
+            if isinstance(answer, ResponseError):
+                self._drops.drop("partial_refused_by_redis", f"{record.call.call_id}: {answer}")
+            self._take(record, request, answer)
 
     def _refused(self, record: CallRecord, error: ResponseError) -> None:
         """Redis is out of memory, a key is of another kind, …: that call waits a little, the others go on."""

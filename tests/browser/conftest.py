@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from livemon.access.roles import Role
 from livemon_runtime import Runtime
+from tests.browser.live_page import TIMEOUT_MS, LivePage
 from tests.conftest import ValkeyProcess, free_port
 from tests.livemon_process import LivemonProcess
 
@@ -30,6 +31,8 @@ FLAGS = [
     "--autoplay-policy=user-gesture-required",
 ]
 DESKTOP = {"width": 1366, "height": 900}
+
+expect.set_options(timeout=TIMEOUT_MS)
 
 SignIn = Callable[..., Awaitable[Page]]
 
@@ -112,3 +115,19 @@ class _Running:
         for call in self._runtime.calls():
             call.end()
         await self._stack.aclose()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def live(livemon: LivemonProcess, sign_in: SignIn, runtime: Runtime) -> LivePage:
+    """Live Monitoring as Maya, an Admin, has it open: with no call so far, and `runtime` to start some."""
+    page = LivePage(await sign_in(livemon, name="Maya"))
+    await page.open()
+    return page
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def nobody(livemon: LivemonProcess, chromium: Browser) -> AsyncIterator[LivePage]:
+    """A browser in which nobody is signed in."""
+    context = await chromium.new_context(viewport=DESKTOP, base_url=livemon.url)
+    yield LivePage(await context.new_page())
+    await context.close()

@@ -34,7 +34,8 @@ for (const name of ["getUserMedia", "getDisplayMedia"]) {
 window.audio = new CallAudio();
 window.states = [];
 window.audio.onstate = (state) => window.states.push(state);
-document.querySelector("#go").addEventListener("click", () => window.audio.start(new URLSearchParams(location.search).get("call")));
+const callId = new URLSearchParams(location.search).get("call");
+document.querySelector("#go").addEventListener("click", () => window.audio.start(callId));
 window.loudest = (voice) => {
   const analyser = window.audio.analyser(voice);
   if (!analyser) return 0;

@@ -108,8 +108,10 @@ async def test_a_frozen_redis_is_noticed_and_left(redis, own_valkey, monkeypatch
             await until(lambda: broken() > before)
         finally:
             own_valkey.process.send_signal(signal.SIGCONT)
-        await published(redis, A, b"2")
-        await until(lambda: a.heard[-1] == b"2")
+        async with asyncio.timeout(30):
+            while a.heard[-1] != b"2":  # the thawed server may hand one more to the connection that was left
+                await published(redis, A, b"2")
+                await asyncio.sleep(0.01)
 
 
 async def test_a_quiet_channel_is_no_reason_to_leave(redis, monkeypatch):

@@ -14,7 +14,7 @@ from playwright.async_api import Page, async_playwright
 from prometheus_client import REGISTRY
 
 from livemon_runtime.codecs import Codec
-from tests.media.call_source import AGENT_HZ, CALLER_HZ
+from tests.media.call_source import AGENT_HZ, CALLER_HZ, tone_packets
 from tests.media.listen_page import Session, serve
 
 CHROMIUM = "/usr/bin/chromium"
@@ -166,6 +166,21 @@ async def test_a_lost_connection_is_made_again_by_itself(stage, tab) -> None:
         await browser.page.wait_for_function("window.audio.state === 'listening'", timeout=20_000)
         await browser.hears("caller", CALLER_HZ)
         assert [one.listener_id for one in at.presence.of("call-1")] != [lost.listener_id]
+
+
+async def test_a_voice_that_starts_anew_and_one_that_changes_its_codec_are_heard_on_by_themselves(stage, tab) -> None:
+    """A new SSRC reaches the browser as the stream it knows; for a new codec the page asks again without a touch."""
+    async with stage(Codec.OPUS) as at, tab(at) as browser:
+        await browser.listen()
+        await browser.hears("caller", CALLER_HZ)
+        at.call._tones["caller"] = tone_packets(Codec.OPUS, AGENT_HZ)
+        await browser.hears("caller", AGENT_HZ)
+        assert await browser.page.evaluate("window.states.includes('reconnecting')") is False
+        await at.call.change_codec(Codec.L16_24000)
+        await browser.page.wait_for_function("window.states.includes('reconnecting')", timeout=20_000)
+        await browser.page.wait_for_function("window.audio.state === 'listening'", timeout=20_000)
+        await browser.hears("caller", CALLER_HZ)
+        await browser.hears("agent", AGENT_HZ)
 
 
 async def test_an_interruption_says_so_and_goes_on_at_a_touch(stage, tab) -> None:

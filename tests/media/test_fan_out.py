@@ -1,5 +1,6 @@
 """Outlets and the fan-out: numbers, markers and header of what is sent, and what the sender's reports say of it."""
 
+import itertools
 import struct
 from dataclasses import dataclass, field
 
@@ -76,7 +77,7 @@ async def test_numbers_wrap_as_16_and_32_bits_do():
     for n in range(0, 200_000, 400):
         out.send(VoicePacket(n, n * 40_000, False, b"x"), 0)
     numbers = [struct.unpack_from("!HI", data, 2) for data in wire.packets]
-    steps = {((b[0] - a[0]) & 0xFFFF, (b[1] - a[1]) & 0xFFFFFFFF) for a, b in zip(numbers, numbers[1:], strict=False)}
+    steps = {((b[0] - a[0]) & 0xFFFF, (b[1] - a[1]) & 0xFFFFFFFF) for a, b in itertools.pairwise(numbers)}
     assert steps == {(400, 400 * 40_000)}
 
 

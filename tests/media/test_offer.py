@@ -1,5 +1,7 @@
 """Which offers are answered: two audio sections that only receive. A microphone is refused in every disguise."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,7 +132,9 @@ def test_sections_that_are_not_bundled_are_a_bad_offer():
         read_offer(offer(session=[line for line in SESSION if "BUNDLE" not in line]), 2)
 
 
-@pytest.mark.parametrize("text", ["", "v=0", "hello", "{}", "v=0\r\n" * 100, "m=audio 9 x 1\r\n", "\0" * 100, "v=0\r\nm="])
+@pytest.mark.parametrize(
+    "text", ["", "v=0", "hello", "{}", "v=0\r\n" * 100, "m=audio 9 x 1\r\n", "\0" * 100, "v=0\r\nm="]
+)
 def test_what_is_no_offer_is_a_bad_offer(text):
     with pytest.raises(BadOffer):
         read_offer(text, 2)
@@ -156,7 +160,7 @@ HOSTILE = st.sampled_from(
     ENDS,
 )
 def test_whatever_is_done_to_an_offer_it_is_refused_or_can_carry_no_microphone(inserted, removed, end):
-    """No error but our own, and what is accepted has two audio sections, each of which says that it only receives."""
+    """No error but our own, and what is accepted has two audio sections, none of which sends."""
     lines = [line for n, line in enumerate(LINES) if n not in removed]
     for place, line in inserted:
         lines.insert(place, line)
@@ -167,10 +171,12 @@ def test_whatever_is_done_to_an_offer_it_is_refused_or_can_carry_no_microphone(i
     accepted = read.sdp.split("\r\n")
     assert sum(line.startswith("m=") for line in accepted) == 2
     starts = [n for n, line in enumerate(accepted) if line.startswith("m=")] + [len(accepted)]
-    for start, stop in zip(starts, starts[1:], strict=False):
-        directions = [line for line in accepted[start:stop] if line[2:] in ("sendrecv", "sendonly", "recvonly", "inactive")]
+    for start, stop in itertools.pairwise(starts):
+        directions = [
+            line for line in accepted[start:stop] if line[2:] in ("sendrecv", "sendonly", "recvonly", "inactive")
+        ]
         assert directions
-        assert set(directions) == {"a=recvonly"}
+        assert set(directions) <= {"a=recvonly", "a=inactive"}
         assert not any(line.startswith("a=msid:") for line in accepted[start:stop])
 
 

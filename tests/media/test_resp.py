@@ -58,7 +58,11 @@ def test_garbage_is_a_bad_reply_or_not_yet_complete_and_nothing_else(garbage, cu
         return
 
 
-@given(st.lists(st.sampled_from([b"*3\r\n", b"*1\r\n", b"$4\r\n", b"$-1\r\n", b":7\r\n", b"pong", b"\r\n", b"*"]), max_size=12))
+@given(
+    st.lists(
+        st.sampled_from([b"*3\r\n", b"*1\r\n", b"$4\r\n", b"$-1\r\n", b":7\r\n", b"pong", b"\r\n", b"*"]), max_size=12
+    )
+)
 def test_pieces_of_the_protocol_in_any_order_raise_nothing_else(pieces):
     try:
         PushReader().feed(b"".join(pieces))
