@@ -93,7 +93,8 @@ async def _watch_parent(parent: int, stop: asyncio.Event) -> None:
     """A demo that nobody owns would fill the list for ever."""
     while os.getppid() == parent:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _PARENT_EVERY_S)
+            async with asyncio.timeout(_PARENT_EVERY_S):
+                await stop.wait()
             return
     _LOG.info("the process that started the demo is gone")
     stop.set()
