@@ -1,6 +1,6 @@
 """The command `livemon`: serve (the default), demo, bench, doctor, sign-in-link."""
 
-import asyncio
+import gc
 from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
@@ -78,7 +78,6 @@ def sign_in_link(
     settings = _settings()
 
     async def make() -> str:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = Store(settings.database)
         try:
             await store.open()
@@ -95,20 +94,23 @@ def sign_in_link(
 
 def _serve(demo_calls: int | None) -> None:
     settings = _settings()
+    gc.disable()  # hundreds of thousands of objects come in by import, and none of them ever goes
+    from livemon.certificate import CertificateError
     from livemon.embedded_valkey import ValkeyError
     from livemon.node import Node
     from livemon.serving import PortTaken, serve
     from livemon.store.store import StoreError
+
+    gc.freeze()
+    gc.enable()
 
     def announce(node: Node, link: str | None) -> None:
         typer.echo(_demo_words(link) if demo_calls is not None else _words(node, link))
 
     try:
         _run(serve(settings, announce, demo_calls))
-    except (PortTaken, ValkeyError, StoreError) as error:
+    except (CertificateError, PortTaken, StoreError, ValkeyError) as error:
         _fail(error)
-    except asyncio.CancelledError:
-        raise typer.Exit(130) from None
 
 
 def _words(node: "Node", link: str | None) -> str:

@@ -1,18 +1,17 @@
 """`livemon doctor`: looks at a setup from outside and says what to do. It changes nothing, and starts nothing."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
 import sqlite3
 import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from cryptography import x509
 from redis.exceptions import RedisError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -21,6 +20,7 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from websockets.typing import Origin
 
 from livemon.api.errors import CloseCode
+from livemon.certificate import examine_certificate
 from livemon.finding import Finding, Grade
 from livemon.media.ice import host_addresses
 from livemon.redis_check import check_redis
@@ -29,7 +29,6 @@ from livemon.settings import Settings
 
 TIMEOUT_S = 5.0
 LOW_DISK_BYTES = 1_000_000_000
-EXPIRES_SOON = timedelta(days=14)
 _MARKS = {Grade.OK: "ok     ", Grade.WARNING: "warning", Grade.PROBLEM: "PROBLEM"}
 
 
@@ -40,7 +39,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_data(settings),
         *await _redis(settings),
         *_port(settings, running),
-        *_certificate(settings),
+        *examine_certificate(settings),
         *await _way_in(settings, running),
         *_udp(),
     ]
@@ -66,8 +65,7 @@ def _count(number: int, word: str) -> str:
 
 async def _running(settings: Settings) -> bool:
     """Whether a livemon answers where these settings have it listen."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
-    url = f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}/healthz"
+    url = f"{settings.own_url}/healthz"
     try:
         # whether its certificate fits is looked at below; here it only matters that somebody is there
         async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=False, trust_env=False) as client:  # noqa: S501
@@ -120,7 +118,8 @@ def _database(settings: Settings) -> list[Finding]:
     if not path.exists():
         return [Finding(Grade.OK, f"The database {path} will be made at the first start")]
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=TIMEOUT_S) as database:
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT_S)) as database:
             said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.Error as error:
         said = str(error)
@@ -146,7 +145,7 @@ async def _redis(settings: Settings) -> list[Finding]:
     try:
         async with asyncio.timeout(TIMEOUT_S):
             return await check_redis(redis)
-    except (RedisError, OSError, TimeoutError) as error:
+    except (RedisError, OSError, ValueError, TimeoutError) as error:
         if not settings.redis_url:
             return [Finding(Grade.OK, "livemon will start its own Valkey (LIVEMON_REDIS_URL is not set)")]
         where = urlsplit(url).netloc.rpartition("@")[2] or urlsplit(url).path
@@ -190,86 +189,71 @@ def _port(settings: Settings, running: bool) -> list[Finding]:
     return [Finding(Grade.OK, f"livemon does not run, and {where} is free for it")]
 
 
-def _certificate(settings: Settings) -> list[Finding]:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return []
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
-        certificate = x509.load_pem_x509_certificate(settings.tls_cert.read_bytes())
-    except (ssl.SSLError, OSError, ValueError) as error:
-        return [
-            Finding(
-                Grade.PROBLEM,
-                f"The certificate {settings.tls_cert} and the key {settings.tls_key} cannot be used ({error})",
-                "Both have to be PEM files without a password, and belong to each other.",
-            )
-        ]
-    return [_expiry(settings.tls_cert, certificate), *_names(settings, certificate)]
-
-
-def _expiry(path: Path, certificate: x509.Certificate) -> Finding:
-    left = certificate.not_valid_after_utc - datetime.now(UTC)
-    if left < timedelta(0):
-        return Finding(
-            Grade.PROBLEM,
-            f"The certificate {path} has expired on {certificate.not_valid_after_utc:%Y-%m-%d}: browsers refuse the page",
-            "Renew it, and start livemon again.",
-        )
-    if left < EXPIRES_SOON:
-        return Finding(Grade.WARNING, f"The certificate {path} expires in {left.days} days", "Renew it soon.")
-    return Finding(Grade.OK, f"The certificate {path} is good until {certificate.not_valid_after_utc:%Y-%m-%d}")
-
-
-def _names(settings: Settings, certificate: x509.Certificate) -> list[Finding]:
-    """Only a name that people type can be compared, and that is the public one."""
-    host = urlsplit(settings.public_url or "").hostname
-    if host is None:
-        return []
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        named: list[str] = []
-    else:
-        named = [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
-    wildcard = f"*.{host.partition('.')[2]}"
-    if host in named or wildcard in named:
-        return [Finding(Grade.OK, f"It is for {host}")]
-    return [
-        Finding(
-            Grade.PROBLEM,
-            f"The certificate is for {', '.join(named) or 'no name at all'}, not for {host}: browsers refuse the page",
-            f"Get one for {host}, or set LIVEMON_PUBLIC_URL to a name that it has.",
-        )
-    ]
-
-
 async def _way_in(settings: Settings, running: bool) -> list[Finding]:
     return [*(await _through_the_front(settings) if running else []), _secure(settings)]
 
 
 async def _through_the_front(settings: Settings) -> list[Finding]:
     """Ask for the page and for a socket as a browser would, by the address that people use."""
-    url = settings.url
+    url, trust = settings.url, ssl.create_default_context()
+    if settings.public_url is None:  # nobody's certificate is for 127.0.0.1
+        trust = _any_certificate()
+    found: list[Finding] = []
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
-            answer = await client.get(f"{url}/healthz")
-            answer.json()
+        try:
+            await _ask(url, trust)
+        except httpx.ConnectError as error:
+            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                raise
+            found = [_untrusted(url, error)]
+            trust = _any_certificate()
+            await _ask(url, trust)
     except (httpx.HTTPError, ValueError) as error:
         return [
+            *found,
             Finding(
                 Grade.PROBLEM,
                 f"{url}, where browsers should find livemon, does not lead here ({str(error) or type(error).__name__})",
                 "Set LIVEMON_PUBLIC_URL to the address that people use, and see that the proxy there passes it on.",
-            )
+            ),
         ]
-    return [Finding(Grade.OK, f"{url} leads to livemon"), await _socket(url)]
+    return [*found, Finding(Grade.OK, f"{url} leads to livemon"), await _socket(url, trust)]
 
 
-async def _socket(url: str) -> Finding:
+async def _ask(url: str, trust: ssl.SSLContext) -> None:
+    """Raises `httpx.HTTPError`, or `ValueError` if somebody else answers."""
+    async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=trust, trust_env=False) as client:
+        answer = await client.get(f"{url}/healthz")
+        if "redis" not in answer.json():
+            raise ValueError("something else answers there")
+
+
+def _any_certificate() -> ssl.SSLContext:
+    trust = ssl.create_default_context()
+    trust.check_hostname = False
+    trust.verify_mode = ssl.CERT_NONE
+    return trust
+
+
+def _untrusted(url: str, error: httpx.ConnectError) -> Finding:
+    why = str(error).partition("CERTIFICATE_VERIFY_FAILED] ")[2].partition(" (_ssl")[0] or str(error)
+    return Finding(
+        Grade.WARNING,
+        f"This machine does not trust the certificate at {url} ({why})",
+        "Browsers that do not know who issued it refuse the page: get one from an authority that they know, or have"
+        " yours installed on every device.",
+    )
+
+
+async def _socket(url: str, trust: ssl.SSLContext) -> Finding:
     refused = "the proxy answered something else"
     try:
         async with connect_websocket(
-            f"{url.replace('http', 'ws', 1)}/feed/calls", origin=Origin(url), open_timeout=TIMEOUT_S, proxy=None
+            f"{url.replace('http', 'ws', 1)}/feed/calls",
+            origin=Origin(url),
+            open_timeout=TIMEOUT_S,
+            proxy=None,
+            ssl=trust if url.startswith("https") else None,
         ) as websocket:
             async with asyncio.timeout(TIMEOUT_S):
                 await websocket.wait_closed()
@@ -293,11 +277,13 @@ async def _socket(url: str) -> Finding:
 
 def _secure(settings: Settings) -> Finding:
     parts = urlsplit(settings.url)
-    if parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1"):
+    loopback = ("localhost", "127.0.0.1", "::1")
+    if parts.scheme == "https" or (parts.hostname in loopback and (settings.public_url or settings.host in loopback)):
         return Finding(Grade.OK, f"Browsers take {settings.url} for secure")
+    where = "livemon's page on other machines" if parts.hostname in loopback else settings.url
     return Finding(
         Grade.WARNING,
-        f"{settings.url} is not secure: browsers give it no microphone, so nobody can take over a call there",
+        f"{where} is not secure: browsers give it no microphone, so nobody can take over a call there",
         "Set LIVEMON_TLS_CERT and LIVEMON_TLS_KEY, or put a proxy with https in front and set LIVEMON_PUBLIC_URL.",
     )
 

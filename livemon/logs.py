@@ -10,7 +10,11 @@ from typing import Literal
 import structlog
 from structlog.typing import Processor
 
-_QUIET = ("aiortc", "aioice", "httpx", "httpcore", "asyncio", "websockets", "alembic", "watchfiles", "multipart")
+_QUIET = (
+    *("aiortc", "aioice", "aiosqlite", "alembic", "asyncio", "engineio", "httpcore", "httpx", "multipart"),
+    *("python_multipart", "redis", "socketio", "sqlalchemy", "watchfiles", "websockets"),
+)
+"""What they say at debug level is noise, and would show addresses, cookies and what stands in the database."""
 
 
 def configure(level: str = "info", form: Literal["console", "json"] = "console") -> None:
@@ -25,7 +29,13 @@ def configure(level: str = "info", form: Literal["console", "json"] = "console")
     last: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                pad_event_to=0,
+                exception_formatter=structlog.dev.plain_traceback,  # the default one shows variables: secrets, words
+            )
+        ]
     )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -45,8 +55,9 @@ def configure(level: str = "info", form: Literal["console", "json"] = "console")
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
-        logger.propagate = name != "uvicorn.access"
+        logger.propagate = True
         logger.setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("uvicorn.access").disabled = True

@@ -22,7 +22,7 @@ from livemon.store.store import Store
 from livemon.workspace import Workspace
 
 RESTART_AFTER_S = 1.0
-CLOSE_TIMEOUT_S = 10.0
+CHECK_AGAIN_S = 5.0
 
 _log = structlog.get_logger("livemon")
 
@@ -101,12 +101,18 @@ class Node:
             await asyncio.sleep(RESTART_AFTER_S)
 
     async def _warn_of_redis(self) -> None:
-        """Say once what is wrong with a Redis that is not ours."""
-        if self._valkey:
-            return
-        try:
-            for finding in await check_redis(self.redis):
+        """Say once what is wrong with a Redis that is not ours, as soon as it answers."""
+        waits = False
+        while not self._valkey:
+            try:
+                findings = await check_redis(self.redis)
+            except (RedisError, OSError) as error:
+                if not waits:
+                    _log.warning("Redis does not answer; the page says so until it does.", error=str(error))
+                waits = True
+                await asyncio.sleep(CHECK_AGAIN_S)
+                continue
+            for finding in findings:
                 if finding.grade is not Grade.OK:
                     _log.warning(f"{finding.what}. {finding.advice}")
-        except (RedisError, OSError) as error:
-            _log.warning("Redis does not answer; the page says so until it does.", error=str(error))
+            return

@@ -5,6 +5,7 @@ Signals are handled here, so that everything is let go in order: the browsers, t
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -14,10 +15,13 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 import uvicorn
 
+from livemon import child_process
 from livemon.access.links import admin_has_signed_in, make_link, sign_in_url
+from livemon.certificate import check_pair
 from livemon.main import create_app
 from livemon.node import Node
 from livemon.settings import Settings
+from livemon.store.store import StoreError
 
 GRACEFUL_S = 5
 DEMO_STOP_TIMEOUT_S = 10.0
@@ -37,7 +41,17 @@ class PortTaken(Exception):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers."""
+    """uvicorn without its own signal handlers; it says when it answers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.starting = False
+        self.answers = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.starting = True
+        await super().startup(sockets)
+        self.answers.set()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -49,23 +63,21 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM. `announce` is told once the page answers, with a sign-in link if one is due.
 
-    `demo_calls`: also run the demo with so many calls. Raises `PortTaken`, `ValkeyError` or `StoreError`.
+    `demo_calls`: also run the demo with so many calls. Raises `CertificateError`, `PortTaken`, `StoreError`, `ValkeyError`.
     """
+    if settings.tls_cert and settings.tls_key:
+        check_pair(settings.tls_cert, settings.tls_key)
     listening = _listen(settings)
     with contextlib.closing(listening):
         app = create_app(settings)
         node: Node = app.state.node
         server = _Server(_config(app, settings))
         with _signals(server):
-            async with node.running():
-                serving = asyncio.create_task(server.serve(sockets=[listening]), name="web server")
-                try:
-                    await _started(server, serving)
-                    announce(node, await _sign_in_link(node, always=demo_calls is not None))
-                    async with _demo(node, demo_calls):
-                        await serving
-                finally:
-                    server.should_exit = True
+            async with node.running(), asyncio.TaskGroup() as tasks:
+                serving = tasks.create_task(server.serve(sockets=[listening]), name="web server")
+                await server.answers.wait()
+                announce(node, await _sign_in_link(node, always=demo_calls is not None))
+                async with _demo(node, demo_calls):
                     await serving
 
 
@@ -97,39 +109,43 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
 
 @contextmanager
 def _signals(server: _Server) -> Generator[None]:
-    """The first signal ends the serving gently, a second one at once."""
+    """The first signal ends the serving gently, a second one at once: Valkey and the demo then end by themselves."""
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
+    assert main is not None
 
-    def stop() -> None:
-        if server.should_exit and not server.force_exit:
-            server.force_exit = True
+    def stop(number: int) -> None:
+        if server.should_exit:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
         server.should_exit = True
-        if not server.started and main is not None:
-            main.cancel()  # still starting: there is nobody to be gentle with
+        if not server.starting:
+            main.cancel()  # there is nobody yet to be gentle with
 
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number)
     try:
         yield
+    except asyncio.CancelledError:
+        if not server.should_exit:
+            raise
+        main.uncancel()
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
 
 
-async def _started(server: _Server, serving: "asyncio.Task[None]") -> None:
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.005)
-    if serving.done():
-        await serving
-
-
 async def _sign_in_link(node: Node, *, always: bool) -> str | None:
     """A link for the first Admin, until one has signed in; in the demo at every start."""
-    if not always and await admin_has_signed_in(node.store):
+    try:
+        if not always and await admin_has_signed_in(node.store):
+            return None
+        return sign_in_url(node.settings.url, await make_link(node.store))
+    except StoreError as error:
+        _log.error("There is no sign-in link this time; make one by `livemon sign-in-link`.", why=str(error))
         return None
-    return sign_in_url(node.settings.url, await make_link(node.store))
 
 
 @asynccontextmanager
@@ -138,20 +154,18 @@ async def _demo(node: Node, calls: int | None) -> AsyncGenerator[None]:
     if calls is None:
         yield
         return
-    command = [sys.executable, "-m", "livemon.demo", "--redis", node.redis_url, "--calls", str(calls)]
-    process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
-    watching = asyncio.create_task(_watch_demo(process), name="demo")
-    try:
-        yield
-    finally:
-        watching.cancel()
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), DEMO_STOP_TIMEOUT_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "livemon.demo", "--calls", str(calls)),
+        env={**os.environ, "LIVEMON_REDIS_URL": node.redis_url},  # it may hold a password, and all can read arguments
+        start_new_session=True,  # Ctrl-C is livemon's to handle
+    )
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(_watch_demo(process), name="demo")
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await child_process.end(process, DEMO_STOP_TIMEOUT_S)
 
 
 async def _watch_demo(process: asyncio.subprocess.Process) -> None:

@@ -2,41 +2,66 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, Field, FilePath, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 def _web_address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    else:
+        good = good and not (parts.query or parts.fragment or parts.username)
+    if not good:
         raise ValueError("an address like https://calls.example.com is needed")
     return url.rstrip("/")
 
 
 def _redis_address(url: str) -> str:
-    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("redis", "rediss", "unix") and parts.port != 0
+        options = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        good, options = False, {}
+    if not good:
         raise ValueError("an address like redis://HOST:6379/0 is needed (or rediss://, unix://)")
+    if unknown := [name for name in options if name != "db" and not name.startswith("ssl_")]:
+        raise ValueError(f"after the question mark only db=… and ssl_…=… may stand, and not {unknown[0]}")
     return url
 
 
-class SettingsError(Exception):
-    """Settings that cannot be used; the text names each variable, what is wrong, and what to do."""
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
-    def __init__(self, error: ValidationError) -> None:
-        lines = [f"  {_variable(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()]
+
+class SettingsError(Exception):
+    """Settings that cannot be used; the text names each variable, what is wrong, and what to do. No value is repeated."""
+
+    def __init__(self, error: ValidationError | OSError | UnicodeDecodeError) -> None:
+        if isinstance(error, ValidationError):
+            found = [f"{_variable(each['loc'])}: {_words(each['type'], each['msg'])}" for each in error.errors()]
+        else:
+            why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            found = [f"the file .env cannot be read ({why}). Make it readable for this user, or move it away."]
         super().__init__(
-            "livemon cannot start with these settings (from the environment or .env):\n" + "\n".join(lines)
+            "livemon cannot start with these settings (from the environment or .env):\n"
+            + "\n".join(f"  {line}" for line in found)
         )
 
 
 class Settings(BaseSettings):
     """Read once, at the start. `Settings.read()` turns what pydantic finds wrong into words."""
 
-    model_config = SettingsConfigDict(env_prefix="LIVEMON_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LIVEMON_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 for all."""
@@ -59,13 +84,8 @@ class Settings(BaseSettings):
     tls_key: FilePath | None = None
     """PEM files; with both livemon serves https by itself."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
-
-    @field_validator("redis_url", "database_url", "public_url", "tls_cert", "tls_key", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
+    log_format: Annotated[Literal["console", "json"], BeforeValidator(_lower)] = "console"
 
     @model_validator(mode="after")
     def _certificate_has_a_key(self) -> Self:
@@ -78,8 +98,8 @@ class Settings(BaseSettings):
         """Raises `SettingsError`."""
         try:
             return cls()
-        except ValidationError as error:
-            raise SettingsError(error) from error
+        except (ValidationError, OSError, UnicodeDecodeError) as error:
+            raise SettingsError(error) from None  # pydantic's own text repeats the values, passwords among them
 
     @property
     def scheme(self) -> str:
@@ -88,8 +108,11 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """Where a browser finds livemon: as configured, or on this machine."""
-        if self.public_url:
-            return self.public_url
+        return self.public_url or self.own_url
+
+    @property
+    def own_url(self) -> str:
+        """Where livemon answers on this machine itself."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
         return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
@@ -99,4 +122,13 @@ class Settings(BaseSettings):
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:
-    return f"LIVEMON_{str(loc[0]).upper()}" if loc else "settings"
+    return f"LIVEMON_{str(loc[0]).upper()}" if loc else "together"
+
+
+def _words(kind: str, message: str) -> str:
+    """What to do, in a person's words where pydantic's are a programmer's."""
+    if kind in ("int_parsing", "int_from_float", "greater_than_equal", "less_than_equal"):
+        return "a port from 1 to 65535 is needed"
+    if kind == "path_not_file":
+        return "there is no such file; name a PEM file that this user can read"
+    return message.removeprefix("Value error, ").replace("Input should be", "it should be")

@@ -116,7 +116,7 @@ class Shell:
         return self._with_person(lambda person: self._show_live(person, call_id))
 
     def _with_person(self, show: Callable[[Person], None]) -> Awaitable[None] | None:
-        """Build for the person of the request, or for whoever the session is by now."""
+        """Build for the person of the request; later, for whoever the session's person is by then."""
         if self._checked:
             show(self._person)
             return None
@@ -130,8 +130,8 @@ class Shell:
             self._only(say("retry.title"))
             card("failed", say("retry.title"), say("retry.text"))
             return
-        if person is None:
-            self._leave()
+        if person is None or person.role is not self._person.role:
+            self._leave()  # what stands around the sub pages was drawn for the role that the person had
         else:
             show(person)
 

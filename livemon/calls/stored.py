@@ -22,22 +22,25 @@ Refuse = Callable[[str, str | None, ProtocolError], None]
 
 @dataclass(frozen=True, slots=True)
 class StreamPosition:
-    """First and last id of the events stream, and whether entries were ever trimmed."""
+    """First and last id of the events stream, how many entries it has, and how many were ever added."""
 
-    first: str | None
-    last: str
-    trimmed: bool
+    first: str | None = None
+    last: str = "0-0"
+    length: int = 0
+    added: int = 0
 
-    def broken(self, cursor: str) -> bool:
-        """Whether a reader at `cursor` may have missed entries, or is ahead of a Redis restored from before."""
+    def broken(self, cursor: str, read: int) -> bool:
+        """Whether a reader may have missed entries, or is ahead of a Redis restored from before.
+
+        It has come to `cursor` with the `read`th entry. An XREAD passes over what was trimmed away without a word, so
+        that at the end of the stream only the count shows it.
+        """
         at = entry_id(cursor)
-        if entry_id(self.last) < at:
-            return True
-        if self.first is None:
-            return entry_id(self.last) > at
-        if entry_id(self.first) <= at:
+        if entry_id(self.last) <= at:
+            return entry_id(self.last) < at or read != self.added
+        if self.first is not None and entry_id(self.first) <= at:
             return False
-        return at != (0, 0) or self.trimmed
+        return at != (0, 0) or self.added > self.length
 
 
 def entry_id(text: str) -> tuple[int, int]:
@@ -56,14 +59,14 @@ async def stream_position(redis: Redis, keys: Keys) -> tuple[StreamPosition, tup
         raise now
     redis_time = cast("tuple[int, int]", now)
     if isinstance(info, ResponseError) and "no such key" in str(info):
-        return StreamPosition(None, "0-0", False), redis_time
+        return StreamPosition(), redis_time
     if isinstance(info, Exception):
         raise info
     about = cast("Mapping[str, object]", info)
     first = cast("tuple[bytes, object] | None", about["first-entry"])
     last = cast(bytes, about["last-generated-id"]).decode()
-    trimmed = cast(int, about["entries-added"]) > cast(int, about["length"])
-    return StreamPosition(first[0].decode() if first else None, last, trimmed), redis_time
+    length, added = cast(int, about["length"]), cast(int, about["entries-added"])
+    return StreamPosition(first[0].decode() if first else None, last, length, added), redis_time
 
 
 async def live_ids(redis: Redis, keys: Keys) -> list[list[str]]:

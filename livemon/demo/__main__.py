@@ -42,7 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m livemon.demo", description="Calls with real speech, to try livemon."
     )
-    parser.add_argument("--redis", default="redis://127.0.0.1:6379/0", metavar="URL", help="livemon's Redis or Valkey")
+    parser.add_argument(
+        "--redis",
+        default=os.environ.get("LIVEMON_REDIS_URL") or "redis://127.0.0.1:6379/0",
+        metavar="URL",
+        help="livemon's Redis or Valkey (default: LIVEMON_REDIS_URL, or this machine's)",
+    )
     parser.add_argument("--workspace", default="default", metavar="SLUG")
     parser.add_argument("--calls", type=_positive, default=8, metavar="N", help="how many calls at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=None, help="the same seed gives the same calls")

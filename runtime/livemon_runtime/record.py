@@ -20,7 +20,7 @@ from .verdict import Verdict, claim_of
 
 PARTIALS_EVERY_MS = 100
 RESULT_KEPT_MS = 60_000
-MOST_RESULTS = 100
+MOST_RESULTS = 1_000
 MOST_PARTIALS = 100
 
 

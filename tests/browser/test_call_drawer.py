@@ -112,7 +112,7 @@ async def test_system_events_stand_between_the_turns_in_their_order(live: LivePa
     call.user_turn().final("Thanks.")
     await opened(live, call)
     await expect(live.turns).to_have_count(2)
-    kinds = "turn dtmf node-transition sms injected turn".split()
+    kinds = ["turn", "dtmf", "node-transition", "sms", "injected", "turn"]
     entries = live.page.locator(", ".join(f"[data-testid={kind}]" for kind in sorted(set(kinds))))
     assert [await entries.nth(n).get_attribute("data-testid") for n in range(await entries.count())] == kinds
     for n, words in ((1, "5"), (2, "Greeting"), (2, "Booking"), (3, "B-42"), (4, "Noor")):

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import secrets
 import time
 
 import pytest
@@ -70,6 +71,18 @@ async def test_a_row_says_time_duration_type_and_call_id_under_their_titles(live
     await expect(cells.nth(3)).to_have_text(call.call_id)
     await expect(live.row(call)).to_contain_text("Reminders")
     await expect(live.row(call)).to_contain_text("+12125550184")
+
+
+async def test_on_a_phone_a_row_has_two_lines_however_long_its_words(live: LivePage, runtime: Runtime) -> None:
+    await live.page.set_viewport_size({"width": 390, "height": 844})
+    call = runtime.call(call_id=f"call-{secrets.token_hex(40)}", agent_name="The front desk of the hotel " * 3)
+    tops = (
+        "(row) => Object.fromEntries([...row.children].map((cell) => [cell.className.split(' ')[0], cell.offsetTop]))"
+    )
+    await expect(live.row(call)).to_be_visible()
+    top = await live.row(call).evaluate(tops)
+    assert top["is-type"] == top["is-duration"] == top["is-state"]
+    assert top["is-type"] < top["is-time"] == top["is-id"] == top["is-agent"]
 
 
 async def test_a_call_that_is_not_connected_yet_is_not_in_the_list(live: LivePage, runtime: Runtime) -> None:

@@ -128,6 +128,29 @@ async def test_a_role_taken_away_closes_the_live_page_and_refuses_the_next_comma
     await other.has_open(call)
 
 
+async def test_a_role_that_was_given_counts_from_the_next_step(
+    livemon: LivemonProcess, sign_in: SignIn, store: Store
+) -> None:
+    """Over the open socket, too, everyone is asked about anew."""
+    live = LivePage(await sign_in(livemon, "Promoted", Role.MEMBER))
+    await live.page.goto("/")
+    await expect(live.page.get_by_test_id("home")).to_be_visible()
+    await set_role(store, await find_or_create(store, "Promoted"), "default", Role.DEVELOPER)
+    await live.page.evaluate("window.emitEvent('sub_pages_navigate', '/live')")
+    await live.is_live()
+    await expect(live.page.get_by_test_id("nav-live-monitoring")).to_be_visible()
+    await expect(live.page.get_by_test_id("forbidden")).to_have_count(0)
+
+
+async def test_a_page_without_calls_goes_with_its_session_too(livemon: LivemonProcess, sign_in: SignIn) -> None:
+    page = await sign_in(livemon, "Mo", Role.MEMBER)
+    await page.goto("/")
+    await expect(page.get_by_test_id("home")).to_be_visible()
+    answer = await page.request.post("/sign-out", headers={"Origin": livemon.url})
+    assert answer.status == 204
+    await expect(page.get_by_test_id("sign-in-how")).to_be_visible()
+
+
 async def test_who_is_removed_from_the_workspace_is_signed_out(
     livemon: LivemonProcess, sign_in: SignIn, store: Store
 ) -> None:
