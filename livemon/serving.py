@@ -34,8 +34,9 @@ class PortTaken(Exception):
     """livemon cannot listen where it should; the text says what to do."""
 
     def __init__(self, settings: Settings, error: OSError) -> None:
+        why = (error.strerror or str(error)).partition(" (while")[0]
         super().__init__(
-            f"livemon cannot listen on {settings.host}:{settings.port} ({error.strerror or error}). If something else is"
+            f"livemon cannot listen on {settings.host}:{settings.port} ({why}). If something else is"
             f" there, choose another port: LIVEMON_PORT={min(settings.port + 1, 65_535)}"
         )
 

@@ -1,6 +1,6 @@
 """Makes docs/picture.png, the README's picture of the real thing: the demo, with a supervisor who listens to a call.
 
-    .venv/bin/python scripts/picture.py
+.venv/bin/python scripts/picture.py
 """
 
 import asyncio

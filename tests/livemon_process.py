@@ -25,6 +25,14 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("LIVEMON", "PYTEST", "NICEGUI"))}
 
 
+def any_certificate() -> ssl.SSLContext:
+    """For the tests' own certificates, which nobody knows."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 @dataclass
 class LivemonProcess:
     """A server that a test may stop, kill and start again; it keeps its port and its data folder."""
@@ -49,8 +57,8 @@ class LivemonProcess:
         """Everything that it has said on stdout and stderr so far."""
         return (self.folder / "livemon.log").read_text(errors="replace")
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def begin(self) -> None:
+        """Start it, and wait for nothing."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "livemon.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -61,11 +69,38 @@ class LivemonProcess:
                 stdout=log,
                 stderr=log,
             )
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.begin()
+        assert self.process is not None
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             assert self.process.poll() is None, f"livemon has ended:\n{self.output[-4000:]}"
             assert time.monotonic() < deadline, f"livemon does not answer:\n{self.output[-4000:]}"
             time.sleep(0.05)
+
+    def await_words(self, words: str) -> None:
+        """Wait until it has said this."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while words not in self.output:
+            assert time.monotonic() < deadline, f"livemon does not say «{words}»:\n{self.output[-4000:]}"
+            time.sleep(0.02)
+
+    def run(self, *command: str, timeout: float = 60) -> tuple[int, str]:
+        """Run a command with these settings to its end: the exit code, and all that it has said."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "livemon", *command],
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+        )
+        return done.returncode, done.stdout
 
     def _answers(self) -> bool:
         try:

@@ -5,7 +5,7 @@ Each endpoint looks by itself who asks, and whether that person may see live cal
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, cast
 
@@ -26,6 +26,7 @@ from livemon.calls.transcript import Key
 from livemon.calls.transcript_feed import TooManyWatched, Watched
 from livemon.control.outcomes import CommandFailed
 from livemon.metrics import SOCKETS
+from livemon.store.errors import StoreError
 from livemon.workspace import Workspace
 from livemon_runtime.errors import InvalidName
 from livemon_runtime.keys import check_id
@@ -104,7 +105,7 @@ def allowed(host: Host, connection: HTTPConnection) -> tuple[Person, Workspace]:
 
 
 @asynccontextmanager
-async def _admitted(host: Host, websocket: WebSocket, feed: str) -> AsyncIterator[tuple[Workspace, Held]]:
+async def _admitted(host: Host, websocket: WebSocket, feed: str) -> AsyncGenerator[tuple[Workspace, Held]]:
     """Accept a socket for whoever may see live calls; whatever refuses it, then or later, becomes its close code."""
     await websocket.accept()
     try:
@@ -119,12 +120,20 @@ async def _admitted(host: Host, websocket: WebSocket, feed: str) -> AsyncIterato
                 except TooManyWatched as error:
                     raise _Refused(CloseCode.TRY_AGAIN, "too_many") from error
                 if held.ended.is_set():
-                    signed_in = await host.sessions.person(person.session_id) is not None
-                    raise _Refused(CloseCode.FORBIDDEN if signed_in else CloseCode.UNAUTHENTICATED, "session_ended")
+                    raise _Refused(await _code_of_end(host.sessions, person), "session_ended")
     except _Refused as refused:
         with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):  # it may be gone by itself
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await websocket.close(refused.code, refused.reason)
+
+
+async def _code_of_end(sessions: Sessions, person: Person) -> CloseCode:
+    """Whether the session is gone, or only the right, or nobody can tell."""
+    try:
+        signed_in = await sessions.person(person.session_id) is not None
+    except StoreError:
+        return CloseCode.TRY_AGAIN
+    return CloseCode.FORBIDDEN if signed_in else CloseCode.UNAUTHENTICATED
 
 
 _CLOSE_CODES = {

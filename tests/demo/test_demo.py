@@ -81,7 +81,7 @@ async def test_transcripts_grow_word_by_word(valkey_url: str, valkey: redis.asyn
         call_id = (await watcher.until(watcher.calls))[-1]["call_id"]
         await pubsub.ssubscribe(KEYS.partials(call_id))
         partials = await gather_partials(pubsub, turns=2)
-        finished = list(partials)[0]
+        finished = next(iter(partials))
 
         async def final() -> list[dict[str, Any]]:
             return [entry for entry in await watcher.transcript(call_id) if entry["id"] == finished]
@@ -196,7 +196,12 @@ async def test_a_signal_ends_all_calls(valkey_url: str, watcher: Watcher, number
 
 async def test_the_demo_ends_with_whoever_started_it(valkey_url: str, watcher: Watcher) -> None:
     """Killed without a word, its parent leaves no demo behind that fills the list for ever."""
-    start = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'livemon.demo', '--redis', {valkey_url!r}]); print(p.pid, flush=True); p.wait()"
+    start = (
+        "import subprocess, sys\n"
+        f"process = subprocess.Popen([sys.executable, '-m', 'livemon.demo', '--redis', {valkey_url!r}])\n"
+        "print(process.pid, flush=True)\n"
+        "process.wait()"
+    )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", start, stdout=asyncio.subprocess.PIPE)
     assert parent.stdout
     pid = int(await parent.stdout.readline())

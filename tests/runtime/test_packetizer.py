@@ -1,5 +1,6 @@
 """Voices to RTP packets: lengths, byte order, and time that runs with the clock."""
 
+import itertools
 from array import array
 
 import pytest
@@ -20,7 +21,7 @@ def packets(packetizer: Packetizer, frame: bytes, now: float) -> list[RtpPacket]
 
 
 def steps(voice: list[RtpPacket]) -> list[int]:
-    return [(b.timestamp - a.timestamp) % 2**32 for a, b in zip(voice, voice[1:], strict=False)]
+    return [(b.timestamp - a.timestamp) % 2**32 for a, b in itertools.pairwise(voice)]
 
 
 def test_an_opus_packet_passes_as_it_is() -> None:
@@ -32,7 +33,7 @@ def test_timestamps_run_by_the_length_of_each_packet_and_sequence_by_one() -> No
     packetizer = Packetizer(Codec.OPUS)
     voice = [packet for n in range(5) for packet in packets(packetizer, OPUS_20_MS, 5 + n * 0.02)]
     assert steps(voice) == [960] * 4
-    assert [(b.sequence - a.sequence) % 2**16 for a, b in zip(voice, voice[1:], strict=False)] == [1] * 4
+    assert [(b.sequence - a.sequence) % 2**16 for a, b in itertools.pairwise(voice)] == [1] * 4
     assert {packet.ssrc for packet in voice} == {packetizer.ssrc}
 
 

@@ -36,7 +36,7 @@ async def page() -> None:
             await follow(5_000)
 
     await follow(None)
-    task: asyncio.Task[None] = background_tasks.create(tail())
+    task = cast("asyncio.Task[None]", background_tasks.create(tail()))
     ui.context.client.on_delete(task.cancel)
 
 
