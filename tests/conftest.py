@@ -1,5 +1,7 @@
 """Fixtures shared by all tests: a real Valkey, emptied for each test, and one that a test may stop and kill."""
 
+import contextlib
+import random
 import socket
 import subprocess
 import time
@@ -19,10 +21,16 @@ hypothesis.settings.load_profile("livemon")
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody listens on.
+
+    It is none of those that the system gives to outgoing connections: one of these could have it by the time a server is
+    started on it again, and whoever looks for the server there could be connected to itself.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass

@@ -96,8 +96,8 @@ class Presence:
             self._written_at = now
             pipeline.hset(self._key, self._node, self._encoded(now))
             pipeline.pexpire(self._key, FORGOTTEN_MS)
-            for node in self._gone:
-                pipeline.hdel(self._key, node)
+        for node in self._gone:
+            pipeline.hdel(self._key, node)
         pipeline.hgetall(self._key)
         try:
             answers = cast("list[object]", await pipeline.execute())

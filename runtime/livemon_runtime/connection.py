@@ -51,12 +51,17 @@ class Connection:
         `wait`: how many seconds longer than usual an answer may take (for commands that block). Raises one of `AWAY`;
         then nobody knows which of the commands were done.
         """
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task else 0
         try:
             async with asyncio.timeout(self._timeout + wait):
-                return await self._run(commands)
+                answers = await self._run(commands)
+            if task and task.cancelling() > cancelled_before:
+                raise asyncio.CancelledError  # `asyncio.wait_for`, within redis-py, may swallow it before Python 3.12
         except BaseException:
             await self.close()
             raise
+        return answers
 
     async def _run(self, commands: Sequence[scripts.Command]) -> list[Answer]:
         connection = self._connection

@@ -192,7 +192,9 @@ async def test_what_is_no_command_is_dropped_and_counted(
     assert runtime.counters["command_malformed"] == 4
 
 
-async def test_of_300_commands_at_once_each_has_a_result_and_200_are_done(livemon: Livemon, runtime: Runtime, call: Call) -> None:
+async def test_of_300_commands_at_once_each_has_a_result_and_200_are_done(
+    livemon: Livemon, runtime: Runtime, call: Call
+) -> None:
     gate = asyncio.Event()
     call.on_inject(lambda command: gate.wait())
     for number in range(300):

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import redis.asyncio
 
 from livemon_runtime import Audio, Call, Refusal, Runtime
 from livemon_runtime.scripts import script
@@ -219,10 +218,15 @@ async def test_the_end_clears_claim_and_controller(livemon: Livemon, runtime: Ru
     assert call.agent_silent
 
 
-async def test_accept_refuse_and_withdraw_at_once_have_one_winner(
-    livemon: Livemon, runtime: Runtime, valkey: redis.asyncio.Redis
-) -> None:
-    withdraw = valkey.register_script(WITHDRAW)
+async def withdraw_soon(livemon: Livemon, call_id: str) -> int:
+    """Withdraw the claim somewhere within the time that its answer takes."""
+    withdraw = livemon.redis.register_script(WITHDRAW)
+    await asyncio.sleep(random.random() * 0.006)
+    keys = [livemon.keys.call(call_id), livemon.keys.events]
+    return await withdraw(keys=keys, args=[call_id, "k-1"])
+
+
+async def test_accept_refuse_and_withdraw_at_once_have_one_winner(livemon: Livemon, runtime: Runtime) -> None:
     won = {"accepted": 0, "refused": 0, "withdrawn": 0}
     for round_ in range(60):
         call_id = f"c-{round_}"
@@ -230,10 +234,10 @@ async def test_accept_refuse_and_withdraw_at_once_have_one_winner(
         call.on_take_over(lambda round_=round_: round_ % 3 != 0)
         await eventually(lambda call_id=call_id: livemon.call(call_id))
         await livemon.claim(call_id, "k-1")
-        command_id = await livemon.send(runtime.runtime_id, call_id, "take_over", **asked())
-        await asyncio.sleep(random.random() * 0.004)
-        keys = [livemon.keys.call(call_id), livemon.keys.events]
-        withdrawn = await withdraw(keys=keys, args=[call_id, "k-1"])
+        command_id, withdrawn = await asyncio.gather(
+            livemon.send(runtime.runtime_id, call_id, "take_over", **asked()),
+            withdraw_soon(livemon, call_id),
+        )
         (result,) = await eventually(lambda command_id=command_id: livemon.results(command_id))
         await asyncio.wait_for(runtime.sender.drained(), 20)
         now = await livemon.call(call_id)
