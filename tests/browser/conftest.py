@@ -117,12 +117,31 @@ class _Running:
         await self._stack.aclose()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def maya(livemon: LivemonProcess, chromium: Browser) -> AsyncIterator[BrowserContext]:
+    """The browser of Maya, an Admin, with what it has kept of livemon's files."""
+    context = await chromium.new_context(viewport=DESKTOP, base_url=livemon.url)
+    await context.add_cookies([{"name": "livemon_session", "value": await livemon.cookie("Maya"), "url": livemon.url}])
+    yield context
+    await context.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def live(livemon: LivemonProcess, sign_in: SignIn, runtime: Runtime) -> LivePage:
-    """Live Monitoring as Maya, an Admin, has it open: with no call so far, and `runtime` to start some."""
-    page = LivePage(await sign_in(livemon, name="Maya"))
+async def live(maya: BrowserContext, runtime: Runtime) -> AsyncIterator[LivePage]:
+    """Live Monitoring in a tab of Maya's: with no call so far, and `runtime` to start some.
+
+    The browser is shared: a test that signs out, or takes the network away, asks for one of its own (`sign_in`). A script
+    error fails the test.
+    """
+    before, errors = maya.pages, []
+    maya.on("weberror", lambda error: errors.append(str(error.error)))
+    page = LivePage(await maya.new_page())
     await page.open()
-    return page
+    yield page
+    for tab in maya.pages:
+        if tab not in before:
+            await tab.close()
+    assert errors == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -152,7 +152,11 @@ async def test_ten_seconds_without_redis_keep_the_rows_and_end_no_call_and_the_p
         await expect(live.page.get_by_test_id("call-ended")).to_have_count(0)
 
 
-async def test_a_browser_without_network_says_so_and_goes_on_by_itself(live: LivePage, runtime: Runtime) -> None:
+async def test_a_browser_without_network_says_so_and_goes_on_by_itself(
+    livemon: LivemonProcess, sign_in: SignIn, runtime: Runtime
+) -> None:
+    live = LivePage(await sign_in(livemon, name="Maya"))
+    await live.open()
     (call,) = start_calls(runtime, 1)
     await expect(live.row(call)).to_be_visible()
     await live.page.context.set_offline(True)

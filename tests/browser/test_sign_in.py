@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import BrowserContext, expect
 
 from livemon_runtime import Runtime
+from tests.browser.conftest import SignIn
 from tests.browser.live_page import LivePage, start_calls
 from tests.livemon_process import LivemonProcess
 
@@ -55,7 +56,9 @@ async def test_a_link_leads_to_no_other_server(livemon: LivemonProcess, nobody: 
     await nobody.page.wait_for_url(f"{livemon.url}/live")
 
 
-async def test_signing_out_ends_the_session_in_every_tab(livemon: LivemonProcess, live: LivePage) -> None:
+async def test_signing_out_ends_the_session_in_every_tab(livemon: LivemonProcess, sign_in: SignIn) -> None:
+    live = LivePage(await sign_in(livemon, "Maya"))
+    await live.open()
     other = LivePage(await live.page.context.new_page())
     await other.open()
     await live.page.get_by_test_id("account-menu").click()
@@ -67,7 +70,10 @@ async def test_signing_out_ends_the_session_in_every_tab(livemon: LivemonProcess
     await is_signed_out(live.page.context, livemon.url)
 
 
-async def test_who_signs_in_as_somebody_else_is_not_the_first_any_more(livemon: LivemonProcess, live: LivePage) -> None:
+async def test_who_signs_in_as_somebody_else_is_not_the_first_any_more(
+    livemon: LivemonProcess, sign_in: SignIn
+) -> None:
+    live = LivePage(await sign_in(livemon, "Maya"))
     (before,) = await live.page.context.cookies()
     await live.page.goto(f"/sign-in#token={await livemon.link_token('Noor')}")
     await live.page.wait_for_url("**/live")

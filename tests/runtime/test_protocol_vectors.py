@@ -11,7 +11,7 @@ from livemon_runtime.errors import ProtocolError
 from livemon_runtime.protocol import CALL_STATE, COMMAND, COMMAND_RESULT, ENTRY, read
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "messages.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "docs" / "vectors" / "messages.json").read_text("utf-8")
 )
 READERS = {"entries": ENTRY, "events": CALL_STATE, "commands": COMMAND, "results": COMMAND_RESULT}
 

@@ -12,7 +12,7 @@ from livemon_runtime.errors import RtpError
 from livemon_runtime.rtp import RtpPacket
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "rtp.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "docs" / "vectors" / "rtp.json").read_text("utf-8")
 )
 
 

@@ -1,0 +1,60 @@
+"""`livemon sign-in-link`: another way in, also while the server runs."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+
+
+def printed(process, *options: str) -> str:
+    """The token of the link that the command prints."""
+    code, said = process.run("sign-in-link", *options)
+    assert code == 0, said
+    return re.fullmatch(rf"{process.url}/sign-in#token=([\w-]+)\n", said)[1]
+
+
+def use(process, token: str) -> dict:
+    body = json.dumps({"token": token}).encode()
+    request = urllib.request.Request(
+        f"{process.url}/sign-in/link", body, {"Content-Type": "application/json", "Origin": process.url}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_it_lets_somebody_in_while_the_server_runs_and_only_once(running):
+    token = printed(running, "--name", "Maya", "--role", "developer", "--workspace", "default")
+    assert use(running, token) == {"next": "/live"}
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        use(running, token)
+
+
+def test_the_role_is_the_one_that_was_said(running):
+    assert use(running, printed(running, "--name", "Bob", "--role", "member")) == {"next": "/"}
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (["--workspace", "nowhere"], 1, "There is no workspace 'nowhere'"),
+        (["--name", " "], 1, "A person's name has 1 to"),
+        (["--role", "owner"], 2, "owner"),
+    ],
+)
+def test_what_cannot_be_is_said_in_words(running, options, code, says):
+    done, said = running.run("sign-in-link", *options)
+    assert (done, says in said) == (code, True), said
+    assert "Traceback" not in said
+    assert "token=" not in said
+
+
+def test_a_database_that_cannot_be_used_is_said_in_words(own):
+    own.folder.mkdir()
+    (own.folder / "damaged.db").write_text("no database, by far " * 100)
+    own.settings["LIVEMON_DATABASE_URL"] = f"sqlite:///{own.folder}/damaged.db"
+    code, said = own.run("sign-in-link")
+    assert (code, "is not a SQLite database" in said) == (1, True), said
+    assert "Traceback" not in said
+    assert not (own.folder / "data").exists()

@@ -1,0 +1,134 @@
+"""What the SDK's documents say is so: their examples run, and their page of scripts holds the scripts."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+import redis.exceptions
+
+from livemon_runtime import Call, Runtime
+from livemon_runtime.keys import Keys
+from livemon_runtime.scripts import NAMES, script
+
+ROOT = Path(__file__).parents[2]
+KEYS = Keys()
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def test_the_page_of_scripts_is_made_from_the_scripts():
+    done = subprocess.run([sys.executable, "scripts/protocol_scripts.py", "--check"], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 0, "run scripts/protocol_scripts.py"
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_script_taken_from_the_page_is_the_one_that_the_sdk_runs(name: str, valkey: redis.asyncio.Redis):
+    """Whoever writes another runtime gets the same SHA from the page's text."""
+    common, *others = blocks("docs/protocol-scripts.md", "lua")
+    text = dict(zip(NAMES, others, strict=True))[name]
+    assert await valkey.script_load(common + text) == script(name).sha
+
+
+async def entries_of(valkey: redis.asyncio.Redis, call_id: str) -> list[dict[bytes, bytes]]:
+    return [fields for _, fields in await valkey.xrange(KEYS.transcript(call_id))]
+
+
+async def until(found: Any, timeout: float = 20) -> Any:
+    """What `found` gives, once it is something."""
+    async with asyncio.timeout(timeout):
+        while not (what := await found()):
+            await asyncio.sleep(0.02)
+    return what
+
+
+async def test_the_sdks_example_runs_and_its_call_is_seen_and_ended(valkey_url: str, valkey: redis.asyncio.Redis):
+    (example,) = blocks("runtime/README.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(example.replace("redis://127.0.0.1:6379", valkey_url), "runtime/README.md", "exec"), names)
+    hang_up = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        answering = tasks.create_task(names["answer"](hang_up))
+        (call_id,) = await until(lambda: valkey.zrange(KEYS.calls, 0, -1))
+        (entry,) = await until(lambda: entries_of(valkey, call_id.decode()))
+        assert b"Good morning, how can I help?" in entry[b"data"]
+        hang_up.set()
+        await answering
+    assert await valkey.zcard(KEYS.calls) == 0
+
+
+async def test_the_readmes_example_runs(valkey_url: str, valkey: redis.asyncio.Redis):
+    """`hang_up` and `packet` are the reader's own; everything else stands there."""
+    (example,) = blocks("README.md", "python")
+    body = example.replace("redis://127.0.0.1:6379", valkey_url)
+    head, *lines = body.splitlines(keepends=True)
+    source = head + "async def run(hang_up, packet):\n" + "".join(f"    {line}" for line in lines)
+    names: dict[str, Any] = {}
+    exec(compile(source, "README.md", "exec"), names)
+    ended: list[str] = []
+    await names["run"](lambda: ended.append("hung up"), b"\xf8\xff\xfe")
+    events = await valkey.xrange(KEYS.events)
+    assert [fields[b"type"] for _, fields in events][0 :: len(events) - 1] == [b"call_started", b"call_ended"]
+    call_id = events[0][1][b"call_id"].decode()
+    said = b"".join(fields[b"data"] for fields in await entries_of(valkey, call_id))
+    assert b"Is table 4 free?" in said
+    assert b"Let me look." in said
+
+
+async def test_a_runtime_needs_no_more_rights_than_the_readme_gives(valkey_url: str, valkey: redis.asyncio.Redis):
+    """Announce, transcript, partial, tap, command and end, all as that user; other keys are closed to it."""
+    (line,) = re.findall("^ACL SETUSER .*$", (ROOT / "runtime/README.md").read_text(), re.MULTILINE)
+    await valkey.execute_command(*line.split())
+    url = valkey_url.replace("redis://", "redis://agent:password@")
+    try:
+        async with Runtime(url, name="acl") as runtime:
+            call = runtime.call(call_id="call-1", audio={"caller": "pcmu", "agent": "pcmu"})
+            ended = asyncio.Event()
+            call.on_end(ended.set)
+            await use_everything(runtime, call, valkey)
+            command = (
+                '{"command_id": "c1", "call_id": "call-1", "type": "end", "by": "u", "by_name": "U", "deadline": 9e15}'
+            )
+            command = command.replace("9e15", str(8 * 10**15))
+            await valkey.xadd(KEYS.commands(runtime.runtime_id), {"data": command})
+            async with asyncio.timeout(20):
+                await ended.wait()
+
+            async def over() -> bool:
+                return await valkey.zcard(KEYS.calls) == 0
+
+            await until(over)
+            assert not runtime.counters
+        stranger = redis.asyncio.Redis.from_url(url)
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            await stranger.get("something else")
+        await stranger.aclose()
+    finally:
+        await valkey.execute_command("ACL", "DELUSER", "agent")
+
+
+async def use_everything(runtime: Runtime, call: Call, valkey: redis.asyncio.Redis) -> None:
+    heard = valkey.pubsub()
+    await heard.ssubscribe(KEYS.partials("call-1"), KEYS.audio("call-1", "caller"))
+    call.update(metadata={"a": 1})
+    call.agent_turn().final("Good morning")
+    call.user_turn().partial("Hel")
+    await valkey.zadd(KEYS.tap("call-1"), {"node-1": 8 * 10**15})
+    tap = '{"command_id": "t1", "call_id": "call-1", "type": "tap", "by": "u", "by_name": "U", "deadline": 8000000000000000}'
+    await until(lambda: valkey.exists(KEYS.runtime(runtime.runtime_id)))
+    await valkey.xadd(KEYS.commands(runtime.runtime_id), {"data": tap})
+    channels: set[bytes] = set()
+    async with asyncio.timeout(20):
+        while len(channels) < 2:
+            call.caller_audio(b"\xff" * 160)
+            message = await heard.get_message(ignore_subscribe_messages=True, timeout=0.02)
+            if message:
+                channels.add(message["channel"])
+    await heard.aclose()
+    await until(lambda: entries_of(valkey, "call-1"))
