@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from redis.asyncio import Redis
 
 from livemon.access import members
 from livemon.access.roles import Role
 from livemon.api.listen import MAX_BODY
 from livemon.media.listening import Answer
+from livemon.redis_client import connect
 from livemon_runtime.codecs import Codec
 from tests.api.site import Browser, Site
 from tests.calls.live_part import running, until
@@ -33,13 +33,15 @@ async def ear() -> AsyncIterator[Callable[[], Ear]]:
 
 
 @pytest.fixture
-async def source(livemon_site: Site, valkey: Redis) -> AsyncIterator[CallSource]:
+async def source(livemon_site: Site, valkey_url: str) -> AsyncIterator[CallSource]:
     """A call that speaks while it is listened to."""
-    call = CallSource(valkey, "call-1", Codec.PCMU)
+    redis = connect(valkey_url)
+    call = CallSource(redis, "call-1", Codec.PCMU)
     await call.announce()
     await livemon_site.call("call-1")
     async with running(call.run()):
         yield call
+    await redis.aclose()
 
 
 async def listen(browser: Browser, ear: Ear) -> str:

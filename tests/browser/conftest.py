@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, WebError, async_playwright, expect
 
 from livemon.access.roles import Role
 from livemon_runtime import Runtime
@@ -134,13 +134,18 @@ async def live(maya: BrowserContext, runtime: Runtime) -> AsyncIterator[LivePage
     error fails the test.
     """
     before, errors = maya.pages, []
-    maya.on("weberror", lambda error: errors.append(str(error.error)))
+
+    def note(error: WebError) -> None:
+        errors.append(str(error.error))
+
+    maya.on("weberror", note)
     page = LivePage(await maya.new_page())
     await page.open()
     yield page
     for tab in maya.pages:
         if tab not in before:
             await tab.close()
+    maya.remove_listener("weberror", note)
     assert errors == []
 
 

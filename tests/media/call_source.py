@@ -80,8 +80,8 @@ class CallSource:
 
     async def announce(self) -> None:
         await self.redis.set(self.keys.runtime(self.runtime_id), json.dumps({"name": "test", "version": "1"}), ex=3600)
-        await self._say("call_started")
         await self.redis.zadd(self.keys.calls, {self.call_id: self._call["start_timestamp"]})
+        await self._say("call_started")
 
     async def end(self) -> None:
         self._call |= {

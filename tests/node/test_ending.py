@@ -23,7 +23,7 @@ def await_gone(child: psutil.Process) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_asked_to_end_it_lets_browsers_go_and_ends_in_order_and_starts_again_as_it_was(own, number):
+async def test_asked_to_end_it_lets_browsers_go_and_ends_in_order(own, number):
     """1012 tells a page to come again at once; the port of Valkey and who has signed in are remembered."""
     await asyncio.to_thread(own.start)
     await asyncio.to_thread(own.await_words, "Ctrl-C")
@@ -41,21 +41,21 @@ async def test_asked_to_end_it_lets_browsers_go_and_ends_in_order_and_starts_aga
     assert "Traceback" not in own.output
     assert len(links_of(own)) == 1
     if number == signal.SIGTERM:
-        await asyncio.to_thread(own.start)
-        await asyncio.to_thread(lambda: own.await_words("To sign in anew: livemon sign-in-link"))
-        assert redis_url_of(own) == where
-        assert len(links_of(own)) == 1
+        await asyncio.to_thread(started_again_it_is_as_it_was_and_killed_it_leaves_no_valkey, own, where)
 
 
-def test_killed_it_leaves_no_valkey(own):
+def started_again_it_is_as_it_was_and_killed_it_leaves_no_valkey(own: LivemonProcess, where: str) -> None:
     own.start()
+    own.await_words("To sign in anew: livemon sign-in-link")
+    assert redis_url_of(own) == where
+    assert len(links_of(own)) == 1
     valkey = valkey_of(own)
     own.kill()
     await_gone(valkey)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_twice_it_ends_at_once_and_leaves_no_valkey(own, number):
+def test_asked_twice_it_ends_at_once_and_leaves_no_valkey(own):
+    number = signal.SIGINT
     own.start()
     valkey = valkey_of(own)
     valkey.suspend()  # it would be waited for
