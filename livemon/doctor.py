@@ -236,7 +236,7 @@ def _any_certificate() -> ssl.SSLContext:
 
 
 def _untrusted(url: str, error: httpx.ConnectError) -> Finding:
-    why = str(error).partition("CERTIFICATE_VERIFY_FAILED] ")[2].partition(" (_ssl")[0] or str(error)
+    why = str(error).partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or str(error)
     return Finding(
         Grade.WARNING,
         f"This machine does not trust the certificate at {url} ({why})",

@@ -265,7 +265,8 @@ class Call:
     async def obey(self, settled: asyncio.Future[bool]) -> None:
         """Silence the agent as the take-over's answer says; while it is not known, the agent holds its tongue."""
         try:
-            accepted = await asyncio.wait_for(asyncio.shield(settled), _ANSWER_S)
+            async with asyncio.timeout(_ANSWER_S):
+                accepted = await asyncio.shield(settled)
         except TimeoutError:
             await self._silence(True)
             accepted = await settled

@@ -6,14 +6,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from .errors import ProtocolError
-from .protocol import ENTRY, MAX_EVENT
+from .protocol import ENTRY, MAX_EVENT, Sms
 
 
 def encode(entry: dict[str, Any]) -> bytes:
     """JSON of one entry, checked; fields that are None are left out. Raises `ProtocolError`."""
     given = {name: value for name, value in entry.items() if value is not None}
     try:
-        data = ENTRY.validate_python(given).model_dump_json(exclude_none=True).encode()
+        made = ENTRY.validate_python(given)
+        data = made.model_dump_json(exclude_none=True).encode()
+        if made.model_extra or isinstance(made, Sms):
+            ENTRY.validate_json(
+                data
+            )  # what may hold anything can be written so that nobody reads it: an endless number
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

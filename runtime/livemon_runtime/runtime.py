@@ -30,6 +30,7 @@ from .sender import Sender
 _LOG = logging.getLogger("livemon_runtime")
 _MOST_ENDED = 10_000
 _MOST_WAITING = 2_000
+_STOP_S = 5.0
 _PARTS = ("sender", "audio", "heartbeat", "commands")
 
 
@@ -110,7 +111,9 @@ class Runtime:
     async def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            _, left = await asyncio.wait([self._task], timeout=self._drain_timeout + _STOP_S)
+            if left:
+                _LOG.error("livemon: a handler of the bot's does not end though it was cancelled; it is left behind")
         for connection in self._connections:
             await connection.close()
 

@@ -38,10 +38,19 @@ SignIn = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture(scope="session")
-def livemon(tmp_path_factory: pytest.TempPathFactory, valkey_server: ValkeyProcess) -> Iterator[LivemonProcess]:
+def valkey_of_livemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyProcess]:
+    """Its own, which no other test writes to or empties."""
+    server = ValkeyProcess(free_port(), tmp_path_factory.mktemp("valkey-of-livemon"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def livemon(tmp_path_factory: pytest.TempPathFactory, valkey_of_livemon: ValkeyProcess) -> Iterator[LivemonProcess]:
     """The server that most tests here share."""
     folder = tmp_path_factory.mktemp("livemon")
-    server = LivemonProcess(free_port(), folder, {"LIVEMON_REDIS_URL": valkey_server.url})
+    server = LivemonProcess(free_port(), folder, {"LIVEMON_REDIS_URL": valkey_of_livemon.url})
     server.start()
     yield server
     server.stop()
@@ -90,9 +99,9 @@ async def sign_in(chromium: Browser) -> AsyncIterator[SignIn]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def runtime(livemon: LivemonProcess, valkey_server: ValkeyProcess) -> AsyncIterator[Runtime]:
+async def runtime(livemon: LivemonProcess, valkey_of_livemon: ValkeyProcess) -> AsyncIterator[Runtime]:
     """An agent's process, beside the shared server."""
-    async with running(valkey_server.url) as made:
+    async with running(valkey_of_livemon.url) as made:
         yield made
 
 

@@ -59,12 +59,12 @@ async def test_on_this_machine_itself_there_is_nothing_to_say(live: LivePage) ->
 
 
 @pytest.fixture(scope="module")
-def https(tmp_path_factory: pytest.TempPathFactory, valkey_server: ValkeyProcess) -> Iterator[LivemonProcess]:
+def https(tmp_path_factory: pytest.TempPathFactory, valkey_of_livemon: ValkeyProcess) -> Iterator[LivemonProcess]:
     """livemon with a certificate of its own."""
     folder = tmp_path_factory.mktemp("https")
     certificate, key = make_certificate(folder)
     settings = {
-        "LIVEMON_REDIS_URL": valkey_server.url,
+        "LIVEMON_REDIS_URL": valkey_of_livemon.url,
         "LIVEMON_TLS_CERT": str(certificate),
         "LIVEMON_TLS_KEY": str(key),
     }

@@ -45,16 +45,16 @@ async def lone_agent(redis_url: str, call_id: str) -> AsyncIterator[tuple[asynci
 
 
 async def test_a_call_whose_agent_was_killed_says_since_when_it_is_not_reporting_and_keeps_its_row(
-    live: LivePage, runtime: Runtime, valkey_server: ValkeyProcess
+    live: LivePage, runtime: Runtime, valkey_of_livemon: ValkeyProcess
 ) -> None:
     (other,) = start_calls(runtime, 1)
     lone = f"call-{secrets.token_hex(4)}"
-    async with lone_agent(valkey_server.url, lone) as (process, runtime_id):
+    async with lone_agent(valkey_of_livemon.url, lone) as (process, runtime_id):
         await live.open(f"/live/{lone}")
         await expect(live.turns).to_have_count(1)
         process.kill()
         await process.wait()
-        client = Redis.from_url(valkey_server.url)
+        client = Redis.from_url(valkey_of_livemon.url)
         await client.delete(Keys("default").runtime(runtime_id))  # what its time to live does 15 s after the last word
         await client.aclose()
         state = live.row(lone).get_by_test_id("call-state")

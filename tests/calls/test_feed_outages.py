@@ -60,6 +60,24 @@ async def test_a_redis_that_hangs_makes_the_state_stale_and_ends_no_call(own_val
         assert not any(change.now.over for change in part.changes)
 
 
+async def test_the_silence_of_a_runtime_is_not_counted_through_an_outage_of_redis(
+    own_valkey: ValkeyProcess, keys: Keys
+):
+    """It was quiet before, and nobody could see whether it came back meanwhile: it has its whole time again."""
+    async with live_part(own_valkey.url, keys, timing=quick(lost_after_s=3)) as part:
+        raw = RawRuntime(part.redis, keys)
+        await raw.announce()
+        await until(lambda: (one := part.calls.get("call-1")) and one.quiet_since)
+        await asyncio.to_thread(own_valkey.stop)
+        await part.state("stale")
+        await asyncio.sleep(3)
+        await asyncio.to_thread(own_valkey.start)
+        await raw.alive()
+        await part.state("live")
+        await part.call(quiet_since=None)
+        assert not any(change.now.over for change in part.changes)
+
+
 async def test_without_redis_at_the_start_it_is_stale_since_nobody_knows_when_and_then_live(
     own_valkey: ValkeyProcess, keys: Keys
 ):

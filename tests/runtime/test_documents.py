@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
-import redis.exceptions
 
-from livemon_runtime import Call, Runtime
 from livemon_runtime.keys import Keys
 from livemon_runtime.scripts import NAMES, script
 
@@ -79,56 +77,3 @@ async def test_the_readmes_example_runs(valkey_url: str, valkey: redis.asyncio.R
     said = b"".join(fields[b"data"] for fields in await entries_of(valkey, call_id))
     assert b"Is table 4 free?" in said
     assert b"Let me look." in said
-
-
-async def test_a_runtime_needs_no_more_rights_than_the_readme_gives(valkey_url: str, valkey: redis.asyncio.Redis):
-    """Announce, transcript, partial, tap, command and end, all as that user; other keys are closed to it."""
-    (line,) = re.findall("^ACL SETUSER .*$", (ROOT / "runtime/README.md").read_text(), re.MULTILINE)
-    await valkey.execute_command(*line.split())
-    url = valkey_url.replace("redis://", "redis://agent:password@")
-    try:
-        async with Runtime(url, name="acl") as runtime:
-            call = runtime.call(call_id="call-1", audio={"caller": "pcmu", "agent": "pcmu"})
-            ended = asyncio.Event()
-            call.on_end(ended.set)
-            await use_everything(runtime, call, valkey)
-            command = (
-                '{"command_id": "c1", "call_id": "call-1", "type": "end", "by": "u", "by_name": "U", "deadline": 9e15}'
-            )
-            command = command.replace("9e15", str(8 * 10**15))
-            await valkey.xadd(KEYS.commands(runtime.runtime_id), {"data": command})
-            async with asyncio.timeout(20):
-                await ended.wait()
-
-            async def over() -> bool:
-                return await valkey.zcard(KEYS.calls) == 0
-
-            await until(over)
-            assert not runtime.counters
-        stranger = redis.asyncio.Redis.from_url(url)
-        with pytest.raises(redis.exceptions.NoPermissionError):
-            await stranger.get("something else")
-        await stranger.aclose()
-    finally:
-        await valkey.execute_command("ACL", "DELUSER", "agent")
-
-
-async def use_everything(runtime: Runtime, call: Call, valkey: redis.asyncio.Redis) -> None:
-    heard = valkey.pubsub()
-    await heard.ssubscribe(KEYS.partials("call-1"), KEYS.audio("call-1", "caller"))
-    call.update(metadata={"a": 1})
-    call.agent_turn().final("Good morning")
-    call.user_turn().partial("Hel")
-    await valkey.zadd(KEYS.tap("call-1"), {"node-1": 8 * 10**15})
-    tap = '{"command_id": "t1", "call_id": "call-1", "type": "tap", "by": "u", "by_name": "U", "deadline": 8000000000000000}'
-    await until(lambda: valkey.exists(KEYS.runtime(runtime.runtime_id)))
-    await valkey.xadd(KEYS.commands(runtime.runtime_id), {"data": tap})
-    channels: set[bytes] = set()
-    async with asyncio.timeout(20):
-        while len(channels) < 2:
-            call.caller_audio(b"\xff" * 160)
-            message = await heard.get_message(ignore_subscribe_messages=True, timeout=0.02)
-            if message:
-                channels.add(message["channel"])
-    await heard.aclose()
-    await until(lambda: entries_of(valkey, "call-1"))

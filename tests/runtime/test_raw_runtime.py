@@ -21,6 +21,7 @@ from livemon.calls.feed import CallFeed
 from livemon.calls.presence import Presence
 from livemon.calls.transcript_feed import Transcripts
 from livemon.control.commands import Control
+from livemon.redis_client import connect
 from livemon_runtime.keys import Keys
 from tests.runtime.conftest import Livemon, eventually
 
@@ -29,8 +30,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "protocol-scripts.md").read_text("u
 
 def lua(name: str) -> str:
     """A script's text as the page prints it."""
-    found = re.search(rf"^## {name}\.lua\n.*?^```lua\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert found, f"the page has no {name}.lua"
+    found = re.search(rf"^## {name}\n.*?^```lua\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert found, f"the page has no {name}"
     return found[1]
 
 
@@ -121,8 +122,16 @@ async def raw(valkey: redis.asyncio.Redis) -> RawRuntime:
 
 
 @pytest.fixture
-async def feed(valkey: redis.asyncio.Redis) -> AsyncIterator[CallFeed]:
-    following = CallFeed(valkey, Keys())
+async def node(valkey_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    """livemon's own connection."""
+    client = connect(valkey_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def feed(node: redis.asyncio.Redis) -> AsyncIterator[CallFeed]:
+    following = CallFeed(node, Keys())
     task = asyncio.create_task(following.run())
     yield following
     task.cancel()
@@ -134,10 +143,10 @@ async def live(feed: CallFeed, call_id: str = "raw-1") -> Any:
 
 
 async def test_livemon_shows_a_raw_runtimes_call_from_its_first_word_to_its_last(
-    raw: RawRuntime, feed: CallFeed, valkey: redis.asyncio.Redis
+    raw: RawRuntime, feed: CallFeed, node: redis.asyncio.Redis
 ) -> None:
-    presence = Presence(valkey, Keys(), "node", now=feed.now)
-    transcripts = Transcripts(valkey, Keys(), feed, presence)
+    presence = Presence(node, Keys(), "node", now=feed.now)
+    transcripts = Transcripts(node, Keys(), feed, presence)
     reading = asyncio.create_task(transcripts.run())
     await raw.announce()
     call = await eventually(lambda: live(feed))
@@ -170,8 +179,8 @@ async def gone(feed: CallFeed) -> bool:
     return feed.get("raw-1") is None
 
 
-async def test_livemon_ends_a_raw_runtimes_call(raw: RawRuntime, feed: CallFeed, valkey: redis.asyncio.Redis) -> None:
-    control = Control(valkey, Keys(), feed)
+async def test_livemon_ends_a_raw_runtimes_call(raw: RawRuntime, feed: CallFeed, node: redis.asyncio.Redis) -> None:
+    control = Control(node, Keys(), feed)
     await raw.announce()
     await eventually(lambda: live(feed))
     ending = asyncio.create_task(control.end("raw-1", "u-1", "Grace"))
@@ -224,16 +233,16 @@ def test_the_page_prints_each_script_as_its_file_is(file: Path) -> None:
 
 
 def test_the_page_tells_the_sum_of_each_script() -> None:
-    sums = dict(re.findall(r"^\| `(\w+)` \| `([0-9a-f]{40})` \|$", PAGE, re.MULTILINE))
-    names = [file.stem for file in FILES if file.stem != "common"]
-    sources = {name: (lua("common") + lua(name)).encode() for name in names}
-    assert sums == {name: hashlib.sha1(source).hexdigest() for name, source in sources.items()}
+    sums = re.findall(r"^SHA-1: `([0-9a-f]{40})`$", PAGE, re.MULTILINE)
+    names = re.findall(r"^## (\w+)$", PAGE, re.MULTILINE)[1:]
+    assert sums == [hashlib.sha1((lua("common") + lua(name)).encode()).hexdigest() for name in names]
+    assert {*names, "common"} == {file.stem for file in FILES}
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.stem != "common"], ids=lambda file: file.name)
 def test_the_page_names_as_many_keys_as_the_script_takes(file: Path) -> None:
     header = re.search(r"^-- KEYS (.+)$", file.read_text("utf-8"), re.MULTILINE)
-    section = re.search(rf"^## {file.name}\n.*?^```lua$", PAGE, re.MULTILINE | re.DOTALL)
+    section = re.search(rf"^## {file.stem}\n.*?^```lua$", PAGE, re.MULTILINE | re.DOTALL)
     assert header
     assert section
     listed = re.findall(r"^\d+\. `livemon:", section[0], re.MULTILINE)

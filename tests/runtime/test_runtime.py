@@ -1,6 +1,7 @@
 """A runtime's life, and what it says about its calls: the hash, the index and one event for each change."""
 
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import redis.asyncio
 
 from livemon.calls.feed import CallFeed
+from livemon.redis_client import connect
 from livemon_runtime import Audio, InvalidName, Runtime
 from livemon_runtime.keys import Keys
 from tests.conftest import ValkeyProcess
@@ -145,8 +147,9 @@ async def refused(runtime: Runtime) -> bool:
     return runtime.counters["call_refused"] == 1
 
 
-async def test_livemon_sees_each_call_as_it_is(livemon: Livemon, runtime: Runtime) -> None:
-    feed = CallFeed(livemon.redis, Keys())
+async def test_livemon_sees_each_call_as_it_is(runtime: Runtime, valkey_url: str) -> None:
+    client = connect(valkey_url)
+    feed = CallFeed(client, Keys())
     watching = asyncio.create_task(feed.run())
     try:
         voices = Audio(caller="pcmu", agent="l16/24000")
@@ -162,6 +165,7 @@ async def test_livemon_sees_each_call_as_it_is(livemon: Livemon, runtime: Runtim
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+        await client.aclose()
 
 
 async def found(feed: CallFeed, call_id: str, agent: str | None = None) -> Any:
@@ -196,6 +200,31 @@ async def test_a_runtime_starts_and_ends_though_redis_is_not_there(own_valkey: V
     assert await livemon.contents("c-1") == ["Hello"]
     assert await livemon.status("c-1") == "ended"
     await client.aclose()
+
+
+async def test_a_handler_that_will_not_end_does_not_keep_the_runtime_from_leaving(
+    livemon: Livemon, valkey_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("livemon_runtime.runtime._STOP_S", 0.2)
+    stubborn, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hang_up() -> None:
+        stubborn.set()
+        while not let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await let_go.wait()
+
+    async with Runtime(valkey_url, name="stubborn", drain_timeout=0.2, handler_timeout=60) as runtime:
+        call = runtime.call(call_id="c-1")
+        call.on_end(hang_up)
+        await eventually(lambda: livemon.call("c-1"))
+        await livemon.send(runtime.runtime_id, "c-1", "end")
+        await asyncio.wait_for(stubborn.wait(), 20)
+    assert any("left behind" in record.getMessage() for record in caplog.records)
+    let_go.set()
+    assert runtime._task
+    await asyncio.wait([runtime._task], timeout=20)
+    assert runtime._task.done()
 
 
 @pytest.mark.parametrize(

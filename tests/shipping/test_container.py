@@ -125,6 +125,7 @@ def test_the_container_serves_and_keeps_its_data_in_the_volume(
     data = tmp_path / "data"
     data.mkdir()
     os.chown(data, 10001, 10001)
+    builder("config", "--volume", "/data-", container)  # buildah would lay an empty volume of its own over ours
     options = ["--isolation", "chroot", "--volume", f"{data}:/data", "--env", f"LIVEMON_PORT={unused_tcp_port}"]
     log = tmp_path / "log"
     with log.open("w") as output:

@@ -1,8 +1,7 @@
-"""What the READMEs tell an agent's developer is true: their examples run, and the ACL user may do all that is needed."""
+"""The ACL user that the README gives a runtime may do all that one needs, and no more."""
 
 import asyncio
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,54 +14,6 @@ from tests.conftest import ValkeyProcess
 from tests.runtime.conftest import Livemon, eventually
 
 ROOT = Path(__file__).parents[2]
-OPUS = bytes([0x78]) + b"opus"
-
-
-def example(readme: str) -> str:
-    """The Python of a README as a function that waits for `leave` before its call ends."""
-    found = re.search(r"^```python\n(.*?)^```$", (ROOT / readme).read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert found, f"{readme} has no Python example"
-    imports, body = found[1].split("\n\n", 1)
-    deepest = max(len(line) - len(line.lstrip()) for line in body.splitlines() if line.strip().startswith("call."))
-    body += " " * deepest + "await leave(call)\n"
-    return f"{imports}\n\nasync def example():\n{textwrap.indent(body, '    ')}"
-
-
-@pytest.mark.parametrize("readme", ["README.md", "runtime/README.md"])
-async def test_the_example_does_what_it_says(livemon: Livemon, valkey_url: str, readme: str) -> None:
-    source = example(readme).replace("redis://127.0.0.1:6379", valkey_url)
-    left = asyncio.Event()
-    seen: dict[str, Any] = {}
-
-    async def leave(call: Call) -> None:
-        seen["call"], seen["counters"] = call, call._runtime.counters
-        await eventually(lambda: has(livemon, call.call_id, "Let me look."))
-        await left.wait()
-
-    async def line() -> None:
-        seen["hung up"] = True
-
-    names: dict[str, Any] = {"leave": leave, "hang_up": line, "close_the_line": line}
-    names |= {"packet": OPUS, "opus_packet": OPUS, "pcm": bytes(960)}
-    exec(compile(source, readme, "exec"), names)  # the reader's own way: as it stands there
-    running = asyncio.create_task(names["example"]())
-    (call_id,) = await eventually(livemon.listed)
-    await eventually(lambda: has(livemon, call_id, "Let me look."))
-    stored = await livemon.call(call_id)
-    assert stored
-    assert stored["data"]["agent_name"] == "Ada"
-    assert {"listen", "end"} <= set(stored["data"]["capabilities"])
-    command_id = await livemon.send(stored["runtime"], call_id, "end")
-    results = await eventually(lambda: livemon.results(command_id))
-    assert results[0]["ok"] is True
-    assert seen["hung up"] is True
-    left.set()
-    await asyncio.wait_for(running, 20)
-    assert not seen["counters"], "nothing that the example says is dropped"
-
-
-async def has(livemon: Livemon, call_id: str, content: str) -> bool:
-    return content in await livemon.contents(call_id)
 
 
 def acl() -> str:
@@ -114,7 +65,7 @@ async def limited(own_valkey: ValkeyProcess, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("livemon_runtime.heartbeat.HEARTBEAT_S", 0.3)
     client = redis.asyncio.Redis.from_url(own_valkey.url)
     await client.execute_command("ACL", "SETUSER", *acl().split())
-    yield own_valkey.url.replace("redis://", "redis://agents:secret@"), Livemon(client, Keys())
+    yield own_valkey.url.replace("redis://", "redis://agent:password@"), Livemon(client, Keys())
     await client.aclose()
 
 
@@ -138,7 +89,7 @@ async def test_every_command_that_the_acl_user_has_is_needed(limited: tuple[str,
     await live_a_whole_life(url, livemon)
     called = {name.removeprefix("cmdstat_") for name in await livemon.redis.info("commandstats")}
     allowed = {word[1:] for word in acl().split() if word.startswith("+")}
-    assert allowed <= called, f"never called: {allowed - called}"
+    assert allowed - {"select"} <= called, f"never called: {allowed - called}"  # an address with another database
 
 
 async def test_the_acl_user_reaches_no_other_workspace(limited: tuple[str, Livemon]) -> None:
