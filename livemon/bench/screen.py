@@ -70,6 +70,14 @@ async def screen(server: Server, path: str) -> AsyncGenerator[Any]:
 
 
 async def delays_ms(page: Any) -> list[float]:
-    """Time of writing to the frame that showed it, for every change that was seen since `WATCH`."""
-    seen: list[tuple[int, int]] = await page.evaluate("window.benchSeen")
+    """Time of writing to the frame that showed it, for every change that was seen since `WATCH`.
+
+    None is left of a page that has loaded itself anew, as NiceGUI's does when it cannot keep up.
+    """
+    from playwright.async_api import Error
+
+    try:
+        seen: list[tuple[int, int]] = await page.evaluate("window.benchSeen ?? []")
+    except Error:
+        return []
     return [float(shown - written) for written, shown in seen]
