@@ -24,8 +24,8 @@ async (timeout) => {
   const began = performance.now();
   button.click();
   while (performance.now() - began < timeout) {
-    const meter = document.querySelector('[data-testid="level-caller"]');
-    if (meter && Number(meter.getAttribute("aria-valuenow")) > 0) return performance.now() - began;
+    const level = document.querySelector('[data-testid="level-caller"] i')?.style.transform;
+    if (Number(/scaleX\\((.*)\\)/.exec(level)?.[1]) > 0) return performance.now() - began;
     await new Promise(requestAnimationFrame);
   }
   return -1;
