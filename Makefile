@@ -54,5 +54,5 @@ clean: ## remove what was installed and built here (data stays)
 	@scripts/sync dev
 
 .PHONY: chromium
-chromium:
-	@command -v chromium >/dev/null || scripts/install-debian chromium fonts-dejavu-core
+chromium: # and what Playwright's own program needs
+	@command -v chromium >/dev/null && /sbin/ldconfig -p | grep -q libatomic.so.1 || scripts/install-debian chromium fonts-dejavu-core libatomic1

@@ -76,13 +76,33 @@ async def test_two_supervisors_at_once_do_no_harm(livemon: LivemonProcess, runti
     pages = [await open_call(await sign_in(livemon, name), call) for name in ("Maya", "Leo")]
     for page in pages:
         await page.page.get_by_test_id("end-call").click()
-    await asyncio.gather(*(page.page.get_by_test_id("end-call-confirm").click() for page in pages))
+        await expect(page.page.get_by_test_id("end-call-confirm")).to_be_visible()
+    # the later one's question may be gone by then, since the call is over
+    click = "document.querySelector('[data-testid=end-call-confirm]')?.click()"
+    await asyncio.gather(*(page.page.evaluate(click) for page in pages))
     for page in pages:
         await expect(page.page.get_by_test_id("call-ended")).to_be_visible()
-        await expect(page.page.get_by_test_id("drawer-message")).to_have_count(0)
+        await expect(page.page.locator("[data-testid=drawer-message].is-danger")).to_have_count(0)
     address = f"/calls/{call.call_id}/end"
     again = await pages[0].page.request.post(address, headers={"Origin": livemon.url})
     assert (again.status, await again.json()) == (200, {"ok": True})
+    assert ended == [call.call_id]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/calls/call-1/end"), ("POST", "/calls/call-1/no"), ("PUT", "/x")]
+)
+async def test_what_is_no_endpoint_answers_an_error_in_the_same_shape(
+    method: str, path: str, livemon: LivemonProcess, sign_in: SignIn
+):
+    page = await sign_in(livemon)
+    answer = await page.request.fetch(
+        path, method=method, headers={"Origin": livemon.url, "Accept": "application/json"}
+    )
+    assert answer.status == 404
+    error = (await answer.json())["error"]
+    assert error["code"] == "not_found"
+    assert error["message"]
 
 
 async def test_a_runtime_that_does_not_answer_is_said_and_the_button_is_back(live: LivePage, runtime: Runtime):
