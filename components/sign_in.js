@@ -15,7 +15,8 @@ function show(name) {
 function here(path) {
   if (!path) return null;
   const url = new URL(path, location.origin);
-  return url.origin === location.origin && path.startsWith("/") ? url.pathname + url.search : null;
+  const ours = url.origin === location.origin && path.startsWith("/") && !url.pathname.startsWith("//");
+  return ours ? url.pathname + url.search : null; // `//elsewhere` would be another server, `/.//elsewhere` too
 }
 
 async function signIn() {

@@ -15,7 +15,8 @@ from playwright.async_api import Page, async_playwright, expect
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS  # noqa: E402
+from tests.browser.conftest import DESKTOP  # noqa: E402
+from tests.chromium import CHROMIUM, FLAGS  # noqa: E402
 from tests.conftest import free_port  # noqa: E402
 from tests.livemon_process import LivemonProcess  # noqa: E402
 
@@ -30,7 +31,7 @@ async def main() -> None:
         server.start()
         try:
             async with async_playwright() as playwright:
-                browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+                browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
                 pages: list[Page] = []
                 for name in PEOPLE:
                     context = await browser.new_context(viewport=DESKTOP, locale="en-GB", base_url=server.url)

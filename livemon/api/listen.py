@@ -4,23 +4,20 @@ Whether somebody may listen is looked at here, at the moment of use, and goes on
 the session or the role that started it.
 """
 
-import asyncio
-
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from livemon.access.guard import person_of
 from livemon.media.errors import ListenError
 from livemon.media.offer import MAX_OFFER
 
+from .body import read_body
 from .errors import ApiError, NotSignedIn
 from .live import Host, allowed
 
 MAX_BODY = 2 * MAX_OFFER
 """Bytes; JSON may write a character as two."""
-BODY_TIMEOUT_S = 10.0
 
 
 class _OfferBody(BaseModel):
@@ -34,7 +31,7 @@ def router(host: Host) -> APIRouter:
     @routes.post("/calls/{call_id}/listen")
     async def listen(request: Request, call_id: str) -> Response:
         person, workspace = allowed(host, request)
-        sdp = await _offer(request)
+        sdp = (await read_body(request, _OfferBody, MAX_BODY, '{"sdp": "v=0…"}', _bad_request)).sdp
         hold = host.sessions.hold(person.session_id)
         try:
             answer = await workspace.listening.open(call_id, person.user_id, person.name, sdp, hold)
@@ -60,22 +57,6 @@ def router(host: Host) -> APIRouter:
         return Response(status_code=204)
 
     return routes
-
-
-async def _offer(request: Request) -> str:
-    """The offer in the request's body. Raises `ApiError` if there is none, or it is too large or too slow."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise _bad_request(f"it has more than {MAX_BODY} bytes")
-        return _OfferBody.model_validate_json(bytes(body)).sdp
-    except (TimeoutError, ClientDisconnect) as error:
-        raise _bad_request("it did not arrive whole") from error
-    except ValidationError as error:
-        raise _bad_request('it is not JSON like {"sdp": "v=0…"}') from error
 
 
 def _bad_request(why: str) -> ApiError:

@@ -65,13 +65,13 @@ def router(host: Host) -> APIRouter:
 
     @routes.websocket("/feed/calls")
     async def list_feed(websocket: WebSocket) -> None:
-        async with _admitted(host, websocket, "list") as (workspace, held):
+        async with _closing(websocket), _admitted(host, websocket, "list") as (workspace, held):
             with workspace.list_feed.connect() as outbox:
                 await _serve(websocket, held, outbox, None)
 
     @routes.websocket("/feed/calls/{call_id}")
     async def call_feed(websocket: WebSocket, call_id: str) -> None:
-        async with _admitted(host, websocket, "call") as (workspace, held):
+        async with _closing(websocket), _admitted(host, websocket, "call") as (workspace, held):
             live = await _find(workspace, call_id)
             async with workspace.transcripts.watch(live) as (watched, outbox):
                 await _serve(websocket, held, outbox, watched)
@@ -105,26 +105,32 @@ def allowed(host: Host, connection: HTTPConnection) -> tuple[Person, Workspace]:
 
 
 @asynccontextmanager
-async def _admitted(host: Host, websocket: WebSocket, feed: str) -> AsyncGenerator[tuple[Workspace, Held]]:
-    """Accept a socket for whoever may see live calls; whatever refuses it, then or later, becomes its close code."""
+async def _closing(websocket: WebSocket) -> AsyncGenerator[None]:
+    """Accept a socket; whatever refuses it within, at once or later, becomes its close code."""
     await websocket.accept()
     try:
-        try:
-            person, workspace = allowed(host, websocket)
-        except ApiError as error:
-            raise _Refused(_CLOSE_CODES.get(error.code, CloseCode.TRY_AGAIN), error.code) from error
-        async with host.sessions.hold(person.session_id) as held:
-            with SOCKETS.labels(feed).track_inprogress():
-                try:
-                    yield workspace, held
-                except TooManyWatched as error:
-                    raise _Refused(CloseCode.TRY_AGAIN, "too_many") from error
-                if held.ended.is_set():
-                    raise _Refused(await _code_of_end(host.sessions, person), "session_ended")
+        yield
     except _Refused as refused:
         with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):  # it may be gone by itself
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await websocket.close(refused.code, refused.reason)
+
+
+@asynccontextmanager
+async def _admitted(host: Host, websocket: WebSocket, feed: str) -> AsyncGenerator[tuple[Workspace, Held]]:
+    """The workspace, for whoever may see live calls, until the session ends. Raises `_Refused`."""
+    try:
+        person, workspace = allowed(host, websocket)
+    except ApiError as error:
+        raise _Refused(_CLOSE_CODES.get(error.code, CloseCode.TRY_AGAIN), error.code) from error
+    async with host.sessions.hold(person.session_id) as held:
+        with SOCKETS.labels(feed).track_inprogress():
+            try:
+                yield workspace, held
+            except TooManyWatched as error:
+                raise _Refused(CloseCode.TRY_AGAIN, "too_many") from error
+            if held.ended.is_set():
+                raise _Refused(await _code_of_end(host.sessions, person), "session_ended")
 
 
 async def _code_of_end(sessions: Sessions, person: Person) -> CloseCode:

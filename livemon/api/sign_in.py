@@ -1,11 +1,9 @@
 """Signing in by a one-time link, and out again (docs/interfaces.md, «Endpoints»)."""
 
-import asyncio
 from typing import Literal, Protocol, TypedDict
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from livemon.access.errors import AccessError, LinkUsed
@@ -16,10 +14,10 @@ from livemon.access.sessions import ABSOLUTE, Sessions, session_id_of
 from livemon.store.errors import StoreError
 from livemon.store.store import Store
 
+from .body import read_body
 from .errors import ApiError
 
 MAX_BODY = 4_096
-BODY_TIMEOUT_S = 10.0
 
 
 class Host(Protocol):
@@ -48,7 +46,7 @@ def router(host: Host) -> APIRouter:
 
     @routes.post("/sign-in/link")
     async def sign_in(request: Request) -> Response:
-        token = await _token(request)
+        token = (await read_body(request, _LinkBody, MAX_BODY, '{"token": "…"}', _bad_request)).token
         try:
             user_id, workspace = await use_link(host.store, token)
             cookie = await host.sessions.open(
@@ -95,22 +93,6 @@ def _attributes(request: Request) -> _Attributes:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
-
-
-async def _token(request: Request) -> str:
-    """The token in the request's body. Raises `ApiError` if there is none, or it is too large or too slow."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise _bad_request(f"it has more than {MAX_BODY} bytes")
-        return _LinkBody.model_validate_json(bytes(body)).token
-    except (TimeoutError, ClientDisconnect) as error:
-        raise _bad_request("it did not arrive whole") from error
-    except ValidationError as error:
-        raise _bad_request('it is not JSON like {"token": "…"}') from error
 
 
 def _bad_request(why: str) -> ApiError:

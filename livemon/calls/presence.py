@@ -19,6 +19,8 @@ from livemon_runtime.keys import Keys
 POLL_S = 1.0
 VALID_MS = 15_000
 RENEW_MS = 5_000
+LONGEST = 512
+"""Characters of a name or an id that another node may tell."""
 FORGOTTEN_MS = 60_000
 
 
@@ -128,11 +130,19 @@ class Presence:
                         self._gone.add(node)
                     continue
                 for call_id, listeners in told["calls"].items():
-                    found = tuple(Listener(**listener) for listener in listeners)
+                    found = tuple(_listener(listener) for listener in listeners)
                     others[call_id] = others.get(call_id, ()) + found
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # another version's way of writing: its listeners are not shown here
         return others
+
+
+def _listener(told: dict[str, object]) -> Listener:
+    """What another node wrote, if it is one: anybody with rights on the workspace's keys can write there."""
+    listener = Listener(**told)  # pyright: ignore[reportArgumentType]
+    if not all(isinstance(value, str) and len(value) <= LONGEST for value in asdict(listener).values()):
+        raise ValueError("not a listener")
+    return listener
 
 
 def listeners_key(keys: Keys) -> str:

@@ -127,7 +127,7 @@ async def test_a_body_that_is_no_offer_is_refused(livemon_site: Site, source: Ca
 
 
 async def test_a_body_that_never_ends_is_given_up(livemon_site: Site, source, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("livemon.api.listen.BODY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("livemon.api.body.BODY_TIMEOUT_S", 0.2)
     ada = await livemon_site.sign_in()
     reader, writer = await asyncio.open_connection("127.0.0.1", livemon_site.port)
     head = f"POST /calls/call-1/listen HTTP/1.1\r\nHost: 127.0.0.1:{livemon_site.port}\r\nOrigin: {livemon_site.origin}"

@@ -16,20 +16,10 @@ from playwright.async_api import Browser, BrowserContext, Page, WebError, async_
 from livemon.access.roles import Role
 from livemon_runtime import Runtime
 from tests.browser.live_page import TIMEOUT_MS, LivePage
+from tests.chromium import CHROMIUM, FLAGS
 from tests.conftest import ValkeyProcess, free_port
 from tests.livemon_process import LivemonProcess
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=user-gesture-required",
-]
 DESKTOP = {"width": 1366, "height": 900}
 
 expect.set_options(timeout=TIMEOUT_MS)
@@ -68,7 +58,9 @@ def own_livemon(tmp_path: Path, own_valkey: ValkeyProcess) -> Iterator[LivemonPr
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, "--autoplay-policy=user-gesture-required"]
+        )
         yield browser
         await browser.close()
 

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.async_api import Browser, expect
 
 from livemon.access.roles import Role
-from tests.browser.conftest import CHROMIUM, FLAGS, SignIn
+from tests.browser.conftest import SignIn
 from tests.browser.live_page import LivePage
+from tests.chromium import CHROMIUM, FLAGS
 from tests.conftest import ValkeyProcess, free_port
 from tests.livemon_process import LivemonProcess
 

@@ -109,6 +109,18 @@ async def test_what_another_version_wrote_is_passed_over(redis: Redis, keys: Key
         await until(lambda: two.of("call-1") == [GRACE])
 
 
+@pytest.mark.parametrize("bad", [{"user_id": []}, {"name": {"a": 1}}, {"name": "x" * 1_000}, {"listener_id": None}])
+async def test_what_is_no_listener_is_passed_over(redis: Redis, keys: Keys, bad: dict[str, object]):
+    """Whoever may write the workspace's keys can write here; a list row must not break on it."""
+    one = presence(redis, keys, "node-1")
+    listener = {"listener_id": "l-9", "user_id": "u-9", "name": "Eve", **bad}
+    await redis.hset(listeners_key(keys), "evil", json.dumps({"until": 2_000_000, "calls": {"call-1": [listener]}}))
+    good = {"listener_id": "l-2", "user_id": "u-2", "name": "Ada"}
+    await redis.hset(listeners_key(keys), "node-2", json.dumps({"until": 2_000_000, "calls": {"call-1": [good]}}))
+    async with running(one.run()):
+        await until(lambda: one.of("call-1") == [ADA])
+
+
 async def test_through_an_outage_of_redis_it_goes_on_by_itself(own_valkey: ValkeyProcess, keys: Keys):
     redis = connect(own_valkey.url)
     one, two = presence(redis, keys, "node-1"), presence(redis, keys, "node-2")

@@ -27,18 +27,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from components.assets import Assets
 from livemon.texts import TEXTS
+from tests.chromium import CHROMIUM, FLAGS
 from tests.conftest import free_port
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 VUE = Path(nicegui.__file__).parent / "static"
 PAGE = """<!doctype html>
 <html lang="en" data-theme="light"><head><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -199,7 +190,7 @@ async def drawer_server() -> AsyncIterator[Server]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def drawer_browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
         yield browser
         await browser.close()
 

@@ -14,19 +14,9 @@ from playwright.async_api import Page, async_playwright
 from prometheus_client import REGISTRY
 
 from livemon_runtime.codecs import Codec
+from tests.chromium import CHROMIUM, FLAGS
 from tests.media.call_source import AGENT_HZ, CALLER_HZ, tone_packets
 from tests.media.listen_page import Session, serve
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -62,7 +52,7 @@ def tab(tmp_path: Path):
         session, profile = Session(), tmp_path / f"profile-{len(list(tmp_path.iterdir()))}"
         async with serve(at.listening, session) as url, async_playwright() as playwright:
             browser = await playwright.chromium.launch_persistent_context(
-                profile, executable_path=os.environ.get("CHROMIUM", CHROMIUM), args=FLAGS
+                profile, executable_path=os.environ.get("CHROMIUM", CHROMIUM), args=[*FLAGS]
             )
             try:
                 page = browser.pages[0]
