@@ -1,5 +1,10 @@
 """The browser of all tests that need one: Debian's Chromium, and the flags that keep it to itself."""
 
+import asyncio
+import contextlib
+
+from playwright.async_api import Browser, BrowserContext
+
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox",
@@ -10,3 +15,10 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+async def close(opened: Browser | BrowserContext) -> None:
+    """Close it; Chromium now and then never answers to that, and Playwright would wait for ever. It ends with the driver."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            await opened.close()

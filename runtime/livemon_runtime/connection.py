@@ -56,11 +56,14 @@ class Connection:
         try:
             async with asyncio.timeout(self._timeout + wait):
                 answers = await self._run(commands)
-            if task and task.cancelling() > cancelled_before:
-                raise asyncio.CancelledError  # `asyncio.wait_for`, within redis-py, may swallow it before Python 3.12
         except BaseException:
             await self.close()
+            if task and task.cancelling() > cancelled_before:
+                raise asyncio.CancelledError from None  # redis-py may have made an error of its own of it
             raise
+        if task and task.cancelling() > cancelled_before:
+            await self.close()
+            raise asyncio.CancelledError  # `asyncio.wait_for`, within redis-py, may swallow it before Python 3.12
         return answers
 
     async def _run(self, commands: Sequence[scripts.Command]) -> list[Answer]:

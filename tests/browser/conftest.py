@@ -16,7 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, WebError, async_
 from livemon.access.roles import Role
 from livemon_runtime import Runtime
 from tests.browser.live_page import TIMEOUT_MS, LivePage
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, FLAGS, close
 from tests.conftest import ValkeyProcess, free_port
 from tests.livemon_process import LivemonProcess
 
@@ -62,7 +62,7 @@ async def chromium() -> AsyncIterator[Browser]:
             executable_path=CHROMIUM, args=[*FLAGS, "--autoplay-policy=user-gesture-required"]
         )
         yield browser
-        await browser.close()
+        await close(browser)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -86,7 +86,7 @@ async def sign_in(chromium: Browser) -> AsyncIterator[SignIn]:
 
     yield make
     for context in contexts:
-        await context.close()
+        await close(context)
     assert errors == []
 
 
@@ -124,7 +124,7 @@ async def maya(livemon: LivemonProcess, chromium: Browser) -> AsyncIterator[Brow
     context = await chromium.new_context(viewport=DESKTOP, base_url=livemon.url)
     await context.add_cookies([{"name": "livemon_session", "value": await livemon.cookie("Maya"), "url": livemon.url}])
     yield context
-    await context.close()
+    await close(context)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -155,4 +155,4 @@ async def nobody(livemon: LivemonProcess, chromium: Browser) -> AsyncIterator[Li
     """A browser in which nobody is signed in."""
     context = await chromium.new_context(viewport=DESKTOP, base_url=livemon.url)
     yield LivePage(await context.new_page())
-    await context.close()
+    await close(context)

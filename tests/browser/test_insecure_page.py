@@ -15,7 +15,7 @@ from playwright.async_api import Browser, expect
 from livemon.access.roles import Role
 from tests.browser.conftest import SignIn
 from tests.browser.live_page import LivePage
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, FLAGS, close
 from tests.conftest import ValkeyProcess, free_port
 from tests.livemon_process import LivemonProcess
 
@@ -30,7 +30,7 @@ async def far_away(chromium: Browser) -> AsyncIterator[Browser]:
     rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1"
     browser = await chromium.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, rules])
     yield browser
-    await browser.close()
+    await close(browser)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_over_plain_http_each_reads_what_they_can_do_about_it(
         await expect(notice).to_contain_text(advice)
         assert (await notice.inner_text()).count("LIVEMON_") == (2 if role is Role.ADMIN else 0)
     finally:
-        await context.close()
+        await close(context)
 
 
 async def test_on_this_machine_itself_there_is_nothing_to_say(live: LivePage) -> None:

@@ -27,7 +27,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from components.assets import Assets
 from livemon.texts import TEXTS
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, FLAGS, close
 from tests.conftest import free_port
 
 VUE = Path(nicegui.__file__).parent / "static"
@@ -192,7 +192,7 @@ async def drawer_browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
         yield browser
-        await browser.close()
+        await close(browser)
 
 
 @contextlib.asynccontextmanager
@@ -219,7 +219,7 @@ async def drawer_context(drawer_browser: Browser) -> AsyncIterator[BrowserContex
     """One for all tests, so that what is loaded once stays in the browser's cache."""
     context = await drawer_browser.new_context(**DESKTOP)
     yield context
-    await context.close()
+    await close(context)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

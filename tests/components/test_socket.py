@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
+from tests.chromium import close
 from tests.components.conftest import DESKTOP, Server, Stage, staged
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -30,7 +31,7 @@ async def stage(drawer_server: Server, drawer_browser: Browser) -> AsyncIterator
     context = await drawer_browser.new_context(**DESKTOP)
     async with staged(drawer_server, context) as stage:
         yield stage
-    await context.close()
+    await close(context)
 
 
 async def opened(stage: Stage) -> Page:

@@ -14,7 +14,7 @@ from playwright.async_api import Page, async_playwright
 from prometheus_client import REGISTRY
 
 from livemon_runtime.codecs import Codec
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, FLAGS, close
 from tests.media.call_source import AGENT_HZ, CALLER_HZ, tone_packets
 from tests.media.listen_page import Session, serve
 
@@ -61,7 +61,7 @@ def tab(tmp_path: Path):
                 yield Tab(page, profile, session)
             finally:
                 with contextlib.suppress(Exception):
-                    await browser.close()
+                    await close(browser)
 
     return open_tab
 

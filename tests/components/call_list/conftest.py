@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from components.assets import Assets
 from livemon.texts import TEXTS
+from tests.chromium import close
 from tests.conftest import free_port
 
 VUE = Path(nicegui.__file__).parent / "static"
@@ -172,7 +173,7 @@ async def list_context(drawer_browser: Browser) -> AsyncIterator[BrowserContext]
         viewport={"width": 1366, "height": 900}, has_touch=True, locale="en-GB", timezone_id="UTC"
     )
     yield context
-    await context.close()
+    await close(context)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
