@@ -19,9 +19,9 @@ from livemon.redis_check import check_redis
 from livemon.redis_client import connect
 from livemon.settings import Settings
 from livemon.store.store import Store
+from livemon.supervision import keep_running
 from livemon.workspace import Workspace
 
-RESTART_AFTER_S = 1.0
 CHECK_AGAIN_S = 5.0
 
 _log = structlog.get_logger("livemon")
@@ -76,7 +76,7 @@ class Node:
     async def _tasks(self) -> AsyncGenerator[None]:
         """Run what goes on by itself. None of it can end: what fails is logged, and started again."""
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self._forever(name, run), name=name) for name, run in self._parts().items()]
+            running = [tasks.create_task(keep_running(name, run), name=name) for name, run in self._parts().items()]
             running.append(tasks.create_task(self._warn_of_redis(), name="redis check"))
             try:
                 yield
@@ -91,14 +91,6 @@ class Node:
         for slug, workspace in self.workspaces.items():
             parts[f"workspace {slug}"] = workspace.run
         return parts
-
-    async def _forever(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await run()
-            except Exception:
-                _log.exception("A part of livemon failed, and is started again; calls are not affected.", part=name)
-            await asyncio.sleep(RESTART_AFTER_S)
 
     async def _warn_of_redis(self) -> None:
         """Say once what is wrong with a Redis that is not ours, as soon as it answers."""

@@ -15,6 +15,7 @@ from livemon.calls.presence import Presence
 from livemon.calls.transcript_feed import Transcripts
 from livemon.control.commands import Control
 from livemon.media.listening import Listening
+from livemon.supervision import keep_running
 from livemon_runtime.keys import Keys
 
 
@@ -38,10 +39,15 @@ class Workspace:
         self.listening = Listening(redis, self.keys, node_id, self.calls, self.presence)
 
     async def run(self) -> None:
-        """Follow Redis until cancelled; an outage of Redis does not end it."""
+        """Follow Redis until cancelled; an outage of Redis does not end it, and a part that fails ends no other."""
+        parts = {
+            "calls": self.calls.run,
+            "presence": self.presence.run,
+            "list": self.list_feed.run,
+            "transcripts": self.transcripts.run,
+            "listening": self.listening.run,
+        }
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.calls.run(), name=f"calls:{self.slug}")
-            tasks.create_task(self.presence.run(), name=f"presence:{self.slug}")
-            tasks.create_task(self.list_feed.run(), name=f"list:{self.slug}")
-            tasks.create_task(self.transcripts.run(), name=f"transcripts:{self.slug}")
-            tasks.create_task(self.listening.run(), name=f"listening:{self.slug}")
+            for part, run in parts.items():
+                name = f"{part}:{self.slug}"
+                tasks.create_task(keep_running(name, run), name=name)

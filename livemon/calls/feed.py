@@ -26,12 +26,16 @@ from .drops import Drops
 from .events import CallEvent, read_event
 from .limits import RateLimit
 from .liveness import LOST_AFTER_MS
+from .pace import Pace
 from .registry import Change, LiveCall, Registry
 from .runtimes import RuntimeWatch
 from .stored import PIPELINE, Found, Pair, StreamPosition, entry_id, index_revs, live_ids, read_calls, stream_position
 
 AWAY = (RedisError, OSError, TimeoutError)
 """What a command raises when Redis cannot be reached, or answers with an error."""
+
+EVENTS_A_READ = 100
+"""As many as may have the protocol's 256 kB each without filling this process."""
 
 _log = structlog.get_logger("livemon.calls")
 
@@ -79,6 +83,7 @@ class CallFeed:
         self._clock = RedisClock()
         lost_after_ms = int(self._timing.lost_after_s * 1000)
         self._runtimes = RuntimeWatch(redis, keys, self.registry, self.now, lost_after_ms)
+        self._pace = Pace()
         self._rates = RateLimit(rate=100, burst=200)
         self._cursor: str | None = None
         self._read_count = 0
@@ -214,13 +219,14 @@ class CallFeed:
         due = min(self._check_at, self._repair_at) - time.monotonic()
         if block_ms is not None:
             block_ms = max(1, min(block_ms, int(due * 1000)))
-        answer = await self._redis.xread({self.keys.events: self._cursor or "0-0"}, count=1000, block=block_ms)
+        answer = await self._redis.xread({self.keys.events: self._cursor or "0-0"}, count=EVENTS_A_READ, block=block_ms)
         batches = cast("list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", answer)
         entries = batches[0][1] if batches else []
         changes: list[Change] = []
         for event_id, fields in entries:
-            changes += self._event(fields)
             self._cursor = event_id.decode()
+            changes += self._event(fields)
+            await self._pace.after(len(fields.get(b"data", b"")))
         self._read_count += len(entries)
         EVENTS.labels(self._ws).inc(len(entries))
         self._tell(changes)
@@ -252,7 +258,10 @@ class CallFeed:
             return self.registry.event(event, now)
         except ProtocolError as error:
             self.drops.drop("event", error, runtime, now, call_id)
-            return []
+        except Exception as error:
+            _log.exception("An event could not be taken; the next repair sets its call right.", call_id=call_id)
+            self.drops.drop("event", ProtocolError("failed", type(error).__name__), runtime, now, call_id)
+        return []
 
     def _admit(self, event: CallEvent, now: int) -> None:
         """Refuse a flood. An end is always taken; what is refused comes in by the next repair."""

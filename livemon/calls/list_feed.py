@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import orjson
 
+from livemon_runtime.errors import ProtocolError
+
 from .feed import CallFeed, FeedState
 from .outbox import Outbox
 from .presence import Presence
@@ -70,7 +72,7 @@ class ListFeed:
         drop: list[str] = []
         new = [call_id for call_id in self._started if call_id in self._dirty]
         for call_id in self._dirty:
-            self._renew_row(call_id, put, drop)
+            self._renew_row_safely(call_id, put, drop)
         self._dirty.clear()
         self._started.clear()
         if put or drop:
@@ -93,6 +95,15 @@ class ListFeed:
 
     def _forget_snapshot(self) -> None:
         self._snapshot = None
+
+    def _renew_row_safely(self, call_id: str, put: list[orjson.Fragment], drop: list[str]) -> None:
+        """One row that cannot be made stays as it was; the others go on."""
+        try:
+            self._renew_row(call_id, put, drop)
+        except Exception as error:
+            live = self._calls.get(call_id)
+            why = ProtocolError("no_row", f"{type(error).__name__}: {error}")
+            self._calls.drops.drop("row", why, live.runtime if live else None, self._calls.now(), call_id)
 
     def _renew_row(self, call_id: str, put: list[orjson.Fragment], drop: list[str]) -> None:
         live = self._calls.get(call_id)

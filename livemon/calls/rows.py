@@ -1,10 +1,15 @@
 """One call as the live list shows it (docs/interfaces.md, «The list's socket»). Pure."""
 
 from collections.abc import Iterable
+from typing import get_args
+
+from livemon_runtime.protocol import Capability
 
 from .encoding import encode
 from .presence import Listener
 from .registry import LiveCall
+
+CAPABILITIES = get_args(Capability)
 
 
 def row(live: LiveCall, listeners: Iterable[Listener]) -> bytes:
@@ -24,7 +29,7 @@ def row(live: LiveCall, listeners: Iterable[Listener]) -> bytes:
             "holder": {"user_id": holder.user_id, "name": holder.name} if holder else None,
             "listeners": people(listeners),
             "quiet": live.quiet_since,
-            "caps": call.capabilities,
+            "caps": [one for one in CAPABILITIES if one in call.capabilities],
             "audio": call.audio is not None,
         }
     )

@@ -1,4 +1,4 @@
-"""Reading calls, the index and the position of the events stream from Redis, in pipelines of 500. It decides nothing."""
+"""Reading calls, the index and the position of the events stream from Redis, in pipelines of 100. It decides nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,9 @@ from livemon_runtime.errors import InvalidName, ProtocolError
 from livemon_runtime.keys import Keys, check_id
 
 from .events import MAX_DIGITS, StoredCall, read_hash, runtime_of
+from .pace import Pace
 
-PIPELINE = 500
+PIPELINE = 100
 Pair = tuple[str, int]
 """A call's incarnation and rev."""
 
@@ -70,7 +71,7 @@ async def stream_position(redis: Redis, keys: Keys) -> tuple[StreamPosition, tup
 
 
 async def live_ids(redis: Redis, keys: Keys) -> list[list[str]]:
-    """The ids of the live calls, in pieces of 500. Ids that the protocol does not allow are left out."""
+    """The ids of the live calls, in pieces of 100. Ids that the protocol does not allow are left out."""
     members = cast("list[bytes]", await redis.zrange(keys.calls, 0, -1))
     ids = [member.decode() for member in members if _valid(member)]
     return [ids[start : start + PIPELINE] for start in range(0, len(ids), PIPELINE)]
@@ -112,8 +113,10 @@ async def read_calls(redis: Redis, keys: Keys, call_ids: Sequence[str], refuse: 
         pipeline.zscore(keys.calls, call_id)
     answers = cast("list[object]", await pipeline.execute(raise_on_error=False))
     found = Found()
+    pace = Pace()
     for number, call_id in enumerate(call_ids):
         fields, score = answers[2 * number], answers[2 * number + 1]
+        await pace.after(_size(fields))
         try:
             stored = _read(call_id, fields)
         except ProtocolError as error:
@@ -133,6 +136,10 @@ def _read(call_id: str, fields: object) -> StoredCall | None:
             raise fields
         raise ProtocolError("malformed", "the key of the call is not a hash")
     return read_hash(call_id, cast("Mapping[bytes, bytes]", fields))
+
+
+def _size(fields: object) -> int:
+    return len(cast("dict[bytes, bytes]", fields).get(b"data", b"")) if isinstance(fields, dict) else 0
 
 
 def _valid(member: bytes) -> bool:

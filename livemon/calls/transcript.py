@@ -7,7 +7,7 @@ result stands in the card of its invocation.
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from livemon_runtime.protocol import Entry, ToolCallInvocation, ToolCallResult, Turn
 
@@ -15,6 +15,9 @@ Item = dict[str, object]
 Key = tuple[int, int]
 PARTIAL_N = 2**53 - 1
 MAX_ITEMS = 10_000
+MAX_BYTES = 32_000_000
+PAGE_BYTES = 1_000_000
+"""After so many a page ends, however few its items: a browser gets it in one message."""
 MAX_PARTIALS = 100
 
 
@@ -25,15 +28,45 @@ class _Known:
     """Stream number under which the entry first came: its place among entries of the same time."""
     last: int
     """Stream number of the revision shown."""
+    size: int
+    """Bytes of the revision shown."""
 
     @property
     def key(self) -> Key:
         return self.entry.time_ms, self.first
 
-    def seen(self, n: int, entry: Entry) -> "_Known":
+    def seen(self, n: int, entry: Entry, size: int) -> "_Known":
         """What is known after `entry` came as number `n`, in whatever order the revisions come."""
-        newest = entry if n > self.last else self.entry
-        return _Known(newest, min(n, self.first), max(n, self.last))
+        if n > self.last:
+            return _Known(entry, min(n, self.first), n, size)
+        return _Known(self.entry, min(n, self.first), self.last, self.size)
+
+
+class _ByToolCall:
+    """The entries of one role by their `tool_call_id`, in the order of their stream numbers."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, list[tuple[int, str]]] = {}
+
+    def add(self, tool_call_id: str, known: _Known) -> None:
+        insort(self._entries.setdefault(tool_call_id, []), (known.last, known.entry.id))
+
+    def discard(self, tool_call_id: str, known: _Known) -> None:
+        entries = self._entries[tool_call_id]
+        del entries[bisect_left(entries, (known.last, known.entry.id))]
+        if not entries:
+            del self._entries[tool_call_id]
+
+    def newest(self, tool_call_id: str) -> tuple[int, str] | None:
+        """Stream number and id of the last of them."""
+        entries = self._entries.get(tool_call_id)
+        return entries[-1] if entries else None
+
+    def ids(self, tool_call_id: str) -> set[str]:
+        return {entry_id for _, entry_id in self._entries.get(tool_call_id, ())}
+
+    def __contains__(self, tool_call_id: str) -> bool:
+        return tool_call_id in self._entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +77,57 @@ class Update:
     remove: list[str] = field(default_factory=list[str])
 
 
-class Transcript:
-    """The newest `max_items` entries of a call, and the turns that are being spoken."""
+class _Card(NamedTuple):
+    """What a tool call's card shows: stream number and id of the invocation that it is, and of the result in it."""
 
-    def __init__(self, max_items: int = MAX_ITEMS) -> None:
-        self._max_items = max_items
+    invocation: tuple[int, str] | None
+    result: tuple[int, str] | None
+
+
+class Transcript:
+    """The newest `max_items` entries of a call, or `max_bytes` of them, and the turns that are being spoken."""
+
+    def __init__(self, max_items: int = MAX_ITEMS, max_bytes: int = MAX_BYTES) -> None:
+        self._max_items, self._max_bytes = max_items, max_bytes
         self._known: dict[str, _Known] = {}
         self._order: list[tuple[int, int, str]] = []
         self._partials: dict[str, Turn] = {}
         self._retracted: dict[str, None] = {}
-        self._results: dict[str, set[str]] = {}
-        self._invocations: dict[str, set[str]] = {}
+        self._bytes = 0
+        self._invocations = _ByToolCall()
+        self._results = _ByToolCall()
 
     # --- in
 
-    def entry(self, n: int, entry: Entry) -> Update:
-        """Take entry number `n` of the stream."""
+    def entry(self, n: int, entry: Entry, size: int = 0, *, show: bool = True) -> Update:
+        """Take entry number `n` of the stream, which has `size` bytes there. Without `show` no items are made of it."""
         before = self._known.get(entry.id)
-        known = _Known(entry, n, n) if before is None else before.seen(n, entry)
+        known = _Known(entry, n, n, size) if before is None else before.seen(n, entry, size)
         if known == before:
             return Update()
-        touched = self._group(entry)
-        if before:
-            touched |= self._group(before.entry)
-        shown = {item_id for item_id in touched if self._visible(item_id)}
+        tool_calls = {name for name in (_tool_call(entry), before and _tool_call(before.entry)) if name}
+        cards = {name: self._card(name) for name in tool_calls}
+        stood = self._visible(entry.id)
         if before:
             self._take_out(before)
         self._put_in(known)
-        put = sorted((self._item(item_id) for item_id in touched if self._visible(item_id)), key=_key_of)
-        remove = sorted(item_id for item_id in shown if not self._visible(item_id))
+        update = self._update(entry.id, stood, cards) if show else Update()
         self._trim()
-        return Update(put, remove)
+        return update
+
+    def _update(self, entry_id: str, stood: bool, cards: "dict[str, _Card]") -> Update:
+        """What changed with this entry, which `stood` as an item of its own before, and whose tool calls had `cards`."""
+        put, gone = {entry_id}, {entry_id} if stood else set[str]()
+        for tool_call_id, before in cards.items():
+            now = self._card(tool_call_id)
+            if now != before:
+                put |= {invocation[1] for invocation in (before.invocation, now.invocation) if invocation}
+            if bool(now.invocation) != bool(before.invocation):
+                alone = self._results.ids(tool_call_id) - {entry_id}
+                put |= alone
+                gone |= alone if now.invocation else set()
+        items = [self._item(item_id) for item_id in put if self._visible(item_id)]
+        return Update(sorted(items, key=_key_of), sorted(item_id for item_id in gone if not self._visible(item_id)))
 
     def partial(self, turn: Turn) -> Update:
         """Take the text so far of a turn that is not final."""
@@ -111,12 +164,13 @@ class Transcript:
 
     def _page(self, end: int, count: int) -> tuple[list[Item], bool]:
         items: list[Item] = []
-        start = end
-        while start > 0 and len(items) < count:
+        start, size = end, 0
+        while start > 0 and len(items) < count and size < PAGE_BYTES:
             start -= 1
             item_id = self._order[start][2]
             if self._visible(item_id):
                 items.append(self._item(item_id))
+                size += self._known[item_id].size
         items.reverse()
         return items, start > 0
 
@@ -129,18 +183,23 @@ class Transcript:
         if isinstance(known.entry, Turn):
             item["final"] = True
         if isinstance(known.entry, ToolCallInvocation):
-            item["result"] = self._result(known.entry.tool_call_id)
+            item["result"] = self._result(known)
         return item
 
-    def _result(self, tool_call_id: str) -> dict[str, object] | None:
-        results = [self._known[result_id] for result_id in self._results.get(tool_call_id, ())]
-        if not results:
+    def _result(self, invocation: _Known) -> dict[str, object] | None:
+        """The last result, in the card of the last invocation: of two that share an id nobody knows which is meant."""
+        tool_call_id = _tool_call(invocation.entry) or ""
+        card = self._card(tool_call_id)
+        if card.invocation != (invocation.last, invocation.entry.id) or card.result is None:
             return None
-        result = max(results, key=lambda known: known.last).entry
+        result = self._known[card.result[1]].entry
         assert isinstance(result, ToolCallResult)
         return {"content": result.content, "successful": result.successful, "time_ms": result.time_ms}
 
     # --- state
+
+    def _card(self, tool_call_id: str) -> "_Card":
+        return _Card(self._invocations.newest(tool_call_id), self._results.newest(tool_call_id))
 
     def _visible(self, item_id: str) -> bool:
         """Whether it is an item of its own; a result stands in its invocation's, if there is one."""
@@ -149,36 +208,26 @@ class Transcript:
             return item_id in self._partials
         return not (isinstance(known.entry, ToolCallResult) and known.entry.tool_call_id in self._invocations)
 
-    def _group(self, entry: Entry) -> set[str]:
-        """The ids of the items that may change with this entry."""
-        group = {entry.id}
-        if isinstance(entry, ToolCallInvocation | ToolCallResult):
-            group |= self._invocations.get(entry.tool_call_id, set()) | self._results.get(entry.tool_call_id, set())
-        return group
-
     def _put_in(self, known: _Known) -> None:
         entry = known.entry
         self._known[entry.id] = known
         self._partials.pop(entry.id, None)
+        self._bytes += known.size
         insort(self._order, (*known.key, entry.id))
-        index = self._index(entry)
-        if index is not None and isinstance(entry, ToolCallInvocation | ToolCallResult):
-            index.setdefault(entry.tool_call_id, set()).add(entry.id)
+        if isinstance(entry, ToolCallInvocation):
+            self._invocations.add(entry.tool_call_id, known)
+        elif isinstance(entry, ToolCallResult):
+            self._results.add(entry.tool_call_id, known)
 
     def _take_out(self, known: _Known) -> None:
         entry = known.entry
         del self._known[entry.id]
+        self._bytes -= known.size
         del self._order[bisect_left(self._order, (*known.key, entry.id))]
-        index = self._index(entry)
-        if index is not None and isinstance(entry, ToolCallInvocation | ToolCallResult):
-            index[entry.tool_call_id].discard(entry.id)
-            if not index[entry.tool_call_id]:
-                del index[entry.tool_call_id]
-
-    def _index(self, entry: Entry) -> dict[str, set[str]] | None:
         if isinstance(entry, ToolCallInvocation):
-            return self._invocations
-        return self._results if isinstance(entry, ToolCallResult) else None
+            self._invocations.discard(entry.tool_call_id, known)
+        elif isinstance(entry, ToolCallResult):
+            self._results.discard(entry.tool_call_id, known)
 
     def _retract(self, turn_id: str) -> Update:
         self._retracted[turn_id] = None
@@ -187,8 +236,12 @@ class Transcript:
         return Update(remove=[turn_id] if self._partials.pop(turn_id, None) else [])
 
     def _trim(self) -> None:
-        while len(self._order) > self._max_items:
+        while len(self._order) > self._max_items or (self._bytes > self._max_bytes and len(self._order) > 1):
             self._take_out(self._known[self._order[0][2]])
+
+
+def _tool_call(entry: Entry) -> str | None:
+    return entry.tool_call_id if isinstance(entry, ToolCallInvocation | ToolCallResult) else None
 
 
 def _key_of(item: Item) -> Key:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 
+from livemon.supervision import keep_running
 from livemon_runtime.keys import Keys
 
 from .encoding import encode
@@ -189,7 +190,9 @@ class Transcripts:
     def _start(self, call_id: str) -> None:
         if self._tasks is not None:
             reader = TranscriptReader(self._redis, self._keys, self._calls, self._watched[call_id])
-            self._readers[call_id] = self._tasks.create_task(reader.run(), name=f"transcript:{call_id}")
+            self._readers[call_id] = self._tasks.create_task(
+                keep_running(name := f"transcript:{call_id}", reader.run), name=name
+            )
 
     def _stop(self, call_id: str) -> None:
         reader = self._readers.pop(call_id, None)

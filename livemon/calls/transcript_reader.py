@@ -12,11 +12,14 @@ from livemon_runtime.keys import Keys
 from livemon_runtime.protocol import ENTRY, Turn, read
 
 from .feed import AWAY, CallFeed
+from .pace import Pace
 from .registry import LiveCall
 from .stored import entry_id
-from .transcript import Transcript, Update
+from .transcript import MAX_PARTIALS, Transcript, Update
 
-COUNT = 500
+COUNT = 100
+"""Entries a read: as many as may have the protocol's 256 kB each without filling this process."""
+SHOW_PARTIALS_S = 0.05
 _BACKOFF_S = 0.25
 _MAX_BACKOFF_S = 5.0
 
@@ -26,6 +29,7 @@ class Shown(Protocol):
 
     live: LiveCall
     transcript: Transcript
+    loaded: bool
 
     def load_done(self) -> None: ...
     def update(self, update: Update) -> None: ...
@@ -44,6 +48,9 @@ class TranscriptReader:
         self._stream = keys.transcript(self._call_id)
         self._channel = keys.partials(self._call_id)
         self._cursor = "0-0"
+        self._spoken: dict[str, Turn] = {}
+        """The newest partial of each turn that has not been shown yet."""
+        self._spoke = asyncio.Event()
 
     async def run(self) -> None:
         backoff = _BACKOFF_S
@@ -51,6 +58,7 @@ class TranscriptReader:
             pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
             try:
                 await pubsub.ssubscribe(self._channel)
+                self._spoken.clear()
                 self._update(self._transcript.forget_partials())
                 await self._read(None)
                 backoff = _BACKOFF_S
@@ -66,6 +74,7 @@ class TranscriptReader:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read_entries(), name=f"entries:{self._call_id}")
             tasks.create_task(self._read_partials(pubsub), name=f"partials:{self._call_id}")
+            tasks.create_task(self._show_partials(), name=f"shown:{self._call_id}")
 
     async def _read_entries(self) -> None:
         while True:
@@ -73,26 +82,31 @@ class TranscriptReader:
 
     async def _read(self, block_ms: int | None) -> None:
         """Read what there is; without `block_ms`, to the stream's present end."""
+        pace = Pace()
         while True:
             answer = await self._redis.xread({self._stream: self._cursor}, count=COUNT, block=block_ms)
             batches = cast("list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", answer)
             entries = batches[0][1] if batches else []
             for stream_id, fields in entries:
                 self._cursor = stream_id.decode()
-                self._entry(entry_id(self._cursor)[0], fields)
+                data = fields.get(b"data", b"")
+                self._entry(entry_id(self._cursor)[0], data)
+                await pace.after(len(data))
             if block_ms is not None:
                 return
             if len(entries) < COUNT:
                 self._shown.load_done()
                 return
 
-    def _entry(self, n: int, fields: dict[bytes, bytes]) -> None:
+    def _entry(self, n: int, data: bytes) -> None:
         try:
-            self._update(self._transcript.entry(n, read(ENTRY, fields.get(b"data", b""))))
+            entry = read(ENTRY, data)
+            self._update(self._transcript.entry(n, entry, len(data), show=self._shown.loaded))
         except ProtocolError as error:
             self._drop("entry", error)
 
     async def _read_partials(self, pubsub: PubSub) -> None:
+        pace = Pace()
         while True:
             message = cast(
                 "dict[str, bytes] | None",
@@ -100,13 +114,30 @@ class TranscriptReader:
             )
             if message is not None:
                 self._partial(message["data"])
+                await pace.after(len(message["data"]))
+
+    async def _show_partials(self) -> None:
+        """However fast a turn grows, it is shown as it is now and no more than twenty times a second."""
+        while True:
+            await self._spoke.wait()
+            self._spoke.clear()
+            self._show_spoken()
+            await asyncio.sleep(SHOW_PARTIALS_S)
+
+    def _show_spoken(self) -> None:
+        spoken, self._spoken = self._spoken, {}
+        for turn in spoken.values():
+            self._update(self._transcript.partial(turn))
 
     def _partial(self, data: bytes) -> None:
         try:
             turn = read(ENTRY, data)
             if not isinstance(turn, Turn):
                 raise ProtocolError("malformed", f"a partial with the role {turn.role}")
-            self._update(self._transcript.partial(turn))
+            self._spoken[turn.id] = turn
+            self._spoke.set()
+            if len(self._spoken) >= MAX_PARTIALS:
+                self._show_spoken()
         except ProtocolError as error:
             self._drop("partial", error)
 

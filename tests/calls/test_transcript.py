@@ -282,3 +282,66 @@ def apply(screen: dict[str, dict], update: Update) -> None:
         screen.pop(item_id, None)
     for item in update.put:
         screen[item["id"]] = item
+
+
+# --- much of it
+
+
+def count_items(transcript: Transcript, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the items that are made from now on."""
+    made: list[str] = []
+    make = transcript._item
+    monkeypatch.setattr(transcript, "_item", lambda item_id: made.append(item_id) or make(item_id))
+    return made
+
+
+def test_entries_that_share_a_tool_call_cost_each_the_same_however_many_there_are(monkeypatch):
+    transcript = Transcript()
+    made = count_items(transcript, monkeypatch)
+    for number in range(1_000):
+        transcript.entry(2 * number + 1, invocation(f"i{number}", number))
+        transcript.entry(2 * number + 2, result(f"r{number}", number))
+    assert len(made) <= 2 * 2_000
+
+
+def test_while_it_is_read_from_the_beginning_no_items_are_made(monkeypatch):
+    transcript = Transcript()
+    made = count_items(transcript, monkeypatch)
+    for number in range(100):
+        assert transcript.entry(number + 1, turn(f"t{number}", number), show=False) == Update()
+    assert made == []
+    assert len(ids(transcript)) == 100
+
+
+def test_of_two_invocations_with_one_tool_call_id_the_last_has_the_result():
+    transcript = filled(invocation("i1", 100), result("r", 150), invocation("i2", 200))
+    results = {item["id"]: item["result"] for item in transcript.newest(10)[0]}
+    assert results["i1"] is None
+    assert results["i2"]["time_ms"] == 150
+
+
+def test_results_stand_by_themselves_until_their_invocation_comes():
+    transcript = filled(result("r1", 100), result("r2", 110))
+    update = transcript.entry(3, invocation("i", 90))
+    assert (update.remove, [item["id"] for item in update.put]) == (["r1", "r2"], ["i"])
+    update = transcript.entry(4, invocation("i", 90, tool_call_id="another"))
+    assert (update.remove, [item["id"] for item in update.put]) == ([], ["i", "r1", "r2"])
+
+
+def test_a_page_ends_where_it_would_be_too_large_for_one_message():
+    transcript = Transcript()
+    for number in range(10):
+        transcript.entry(number + 1, turn(f"t{number}", number), 400_000)
+    items, older = transcript.newest(500)
+    assert ([item["id"] for item in items], older) == (["t7", "t8", "t9"], True)
+    items, older = transcript.before((7, 8), 500)
+    assert [item["id"] for item in items] == ["t4", "t5", "t6"]
+
+
+def test_of_too_many_bytes_the_oldest_go():
+    transcript = Transcript(max_bytes=1_000)
+    for number in range(5):
+        transcript.entry(number + 1, turn(f"t{number}", number), 400)
+    assert ids(transcript) == ["t3", "t4"]
+    transcript.entry(6, turn("t9", 9), 5_000)
+    assert ids(transcript) == ["t9"]
