@@ -1,6 +1,8 @@
-// The account menu: name and role, light or dark (theme.js remembers it), and signing out.
+// The account menu: name and role, one's workspaces, light or dark (theme.js remembers it), and signing out.
 
 import { text } from "/assets/format.js";
+import { RequestFailed, get } from "/assets/request.js";
+import { goTo } from "/assets/workspaces.js";
 
 const THEMES = ["system", "light", "dark"];
 
@@ -17,9 +19,17 @@ export default {
   template: `
 <div class="account" @keydown.esc.stop="close" @focusout="left">
   <button ref="button" type="button" class="account-button" data-testid="account-menu" aria-haspopup="true" :aria-expanded="String(open)"
-    aria-controls="account-panel" :aria-label="say('account.menu', { name })" @click="open = !open"><span aria-hidden="true">{{ initials }}</span></button>
+    aria-controls="account-panel" :aria-label="say('account.menu', { name })" @click="toggle"><span aria-hidden="true">{{ initials }}</span></button>
   <div v-show="open" id="account-panel" class="account-panel" data-testid="account-panel">
     <p class="account-who"><strong>{{ name }}</strong><br />{{ say("account.role", { role, workspace }) }}</p>
+    <div v-if="unread || workspaces.length > 1" class="account-workspaces" role="group" :aria-label="texts['workspace.label']" data-testid="workspaces">
+      <p v-if="unread" role="alert" class="account-failed">{{ texts["workspace.unread"] }}</p>
+      <button v-for="one in workspaces" :key="one.slug" type="button" class="lm-button" data-testid="workspace-switch" :data-slug="one.slug"
+        :aria-current="one.current ? 'true' : null" :disabled="one.current || leaving" @click="switchTo(one.slug)">
+        <span>{{ one.name }}</span><span class="account-role">{{ texts["role." + one.role] }}</span>
+      </button>
+      <p v-if="stays" role="alert" class="account-failed">{{ stays }}</p>
+    </div>
     <fieldset>
       <legend>{{ texts["theme.label"] }}</legend>
       <label v-for="option in themes" :key="option">
@@ -33,7 +43,8 @@ export default {
 </div>`,
 
   data() {
-    return { open: false, theme: window.livemonTheme?.choice() ?? "system", leaving: false, failed: false };
+    const theme = window.livemonTheme?.choice() ?? "system";
+    return { open: false, theme, leaving: false, failed: false, workspaces: [], unread: false, stays: "" };
   },
 
   computed: {
@@ -64,6 +75,26 @@ export default {
       window.livemonTheme.choose(option);
     },
 
+    /** Which workspaces there are is asked for each time: somebody may just have let one into another. */
+    async toggle() {
+      this.open = !this.open;
+      if (!this.open) return;
+      this.stays = "";
+      try {
+        this.workspaces = (await get("/workspaces")).workspaces;
+        this.unread = false;
+      } catch (error) {
+        if (!(error instanceof RequestFailed)) throw error;
+        this.unread = error.code !== "unauthenticated"; // then the page itself says so
+      }
+    },
+
+    async switchTo(slug) {
+      this.leaving = true;
+      this.stays = await goTo(this.texts, slug);
+      this.leaving = this.stays === "";
+    },
+
     close() {
       this.open = false;
       this.$refs.button.focus();
@@ -81,12 +112,15 @@ export default {
     async signOut() {
       this.leaving = true;
       this.failed = false;
+      window.livemonLeaves = true; // so that nobody reloads this page because its session is over
       const prefix = window.path_prefix ?? "";
       try {
         const response = await fetch(`${prefix}/sign-out`, { method: "POST", signal: AbortSignal.timeout(10_000) });
         if (!response.ok && response.status !== 401) throw new Error(`sign-out answered ${response.status}`);
-        location.assign(`${prefix}/sign-in`);
+        const there = response.status === 200 ? (await response.json()).next : null; // out at the identity provider, too
+        location.assign(there ?? `${prefix}/sign-in`);
       } catch (error) {
+        window.livemonLeaves = false;
         console.warn("livemon:", error);
         this.failed = true;
         this.leaving = false;

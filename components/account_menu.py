@@ -1,4 +1,4 @@
-"""The account menu in the header: who one is, light or dark, and signing out."""
+"""The account menu in the header: who one is, one's workspaces, light or dark, and signing out."""
 
 from nicegui.element import Element
 

@@ -8,8 +8,9 @@
 import { ListenConnection } from "./listen_connection.js";
 import { RequestFailed } from "./request.js";
 import { VoiceOutput } from "./voice_output.js";
+import { WakeLock } from "./wake_lock.js";
 
-/** @typedef {"caller" | "agent"} Voice */
+/** @typedef {"caller" | "agent" | "supervisor"} Voice  the supervisor who has taken the call over, whoever it is */
 /**
  * @typedef {"idle" | "connecting" | "listening" | "interrupted" | "reconnecting" | "failed"} AudioState
  * idle: not started, or stopped; interrupted: the browser has stopped the sound and wants a touch; reconnecting: the connection
@@ -18,7 +19,7 @@ import { VoiceOutput } from "./voice_output.js";
 /** @typedef {{code: string, message: string}} AudioError  `message` is empty where the server gave none */
 
 /** @type {readonly Voice[]} */
-const VOICES = ["caller", "agent"];
+const VOICES = ["caller", "agent", "supervisor"];
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 2_000;
 const GIVE_UP_AFTER_MS = 60_000;
@@ -29,7 +30,7 @@ export class CallAudio {
   /** @type {AudioContext | null} */ #context = null;
   /** @type {Record<Voice, VoiceOutput> | null} */ #outputs = null;
   /** @type {ListenConnection | null} */ #connection = null;
-  /** @type {WakeLockSentinel | null} */ #wakeLock = null;
+  #wakeLock = new WakeLock();
   #callId = "";
   #lostAt = 0;
   #retryMs = FIRST_RETRY_MS;
@@ -45,8 +46,8 @@ export class CallAudio {
     this.error = null;
     /** Called at each change of `state`. @type {((state: AudioState) => void) | null} */
     this.onstate = null;
-    this.volumes = { caller: 1, agent: 1 };
-    this.mutes = { caller: false, agent: false };
+    this.volumes = eachVoice(() => 1);
+    this.mutes = eachVoice(() => false);
   }
 
   /**
@@ -74,7 +75,7 @@ export class CallAudio {
   resume() {
     this.#context?.resume().catch(() => {});
     this.#eachOutput((output) => output.resume());
-    void this.#keepAwake();
+    void this.#wakeLock.hold();
     this.#settle();
   }
 
@@ -92,7 +93,7 @@ export class CallAudio {
 
   /** How loud each voice is just now, 0 to 1, whatever its volume. @returns {Record<Voice, number>} */
   levels() {
-    return { caller: this.#outputs?.caller.level() ?? 0, agent: this.#outputs?.agent.level() ?? 0 };
+    return eachVoice((voice) => this.#outputs?.[voice].level() ?? 0);
   }
 
   /** The spectrum of what one voice brings, before volume and mute. @param {Voice} voice @returns {AnalyserNode | null} */
@@ -115,7 +116,7 @@ export class CallAudio {
   #openOutput() {
     const context = (this.#context = new AudioContext({ latencyHint: "interactive" }));
     context.resume().catch(() => {}); // where no touch allows it, the state becomes `interrupted`
-    this.#outputs = { caller: new VoiceOutput(context), agent: new VoiceOutput(context) };
+    this.#outputs = eachVoice(() => new VoiceOutput(context));
     for (const voice of VOICES) {
       this.setVolume(voice, this.volumes[voice]);
       this.setMuted(voice, this.mutes[voice]);
@@ -126,7 +127,7 @@ export class CallAudio {
     window.addEventListener("online", () => this.#retryNow(), { signal });
     document.addEventListener("visibilitychange", () => this.#onVisible(), { signal });
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#nudge(), { signal });
-    void this.#keepAwake();
+    void this.#wakeLock.hold();
   }
 
   /** A headset was unplugged, or the page is seen again: the browser may have stopped the sound. */
@@ -138,7 +139,6 @@ export class CallAudio {
 
   #onVisible() {
     if (document.visibilityState !== "visible") return;
-    void this.#keepAwake();
     this.#nudge();
     this.#retryNow();
   }
@@ -154,17 +154,6 @@ export class CallAudio {
   /** @returns {AudioState} */
   #heard() {
     return this.#context?.state === "running" ? "listening" : "interrupted";
-  }
-
-  async #keepAwake() {
-    if (!("wakeLock" in navigator) || (this.#wakeLock && !this.#wakeLock.released)) return;
-    try {
-      const lock = await navigator.wakeLock.request("screen");
-      if (this.#context) this.#wakeLock = lock;
-      else await lock.release();
-    } catch {
-      // refused while the page is hidden or the battery low; asked for again when the page is seen
-    }
   }
 
   /** @param {(output: VoiceOutput) => void} act */
@@ -200,7 +189,7 @@ export class CallAudio {
   /** @param {unknown} error */
   #onRefused(error) {
     const failed = error instanceof RequestFailed ? error : new RequestFailed(false, "failed", String(error));
-    const mayChange = ["redis_away", "failed"].includes(failed.code) || !failed.answered;
+    const mayChange = ["redis_away", "not_recorded", "failed"].includes(failed.code) || !failed.answered;
     const everHeard = this.state !== "connecting";
     if (mayChange && everHeard) this.#onLost(failed);
     else this.#fail({ code: failed.code, message: failed.answered ? failed.message : "" });
@@ -253,8 +242,7 @@ export class CallAudio {
     this.#outputs = null;
     this.#context?.close().catch(() => {});
     this.#context = null;
-    this.#wakeLock?.release().catch(() => {});
-    this.#wakeLock = null;
+    this.#wakeLock.release();
   }
 
   /** @param {AudioState} state */
@@ -263,4 +251,9 @@ export class CallAudio {
     this.state = state;
     this.onstate?.(state);
   }
+}
+
+/** @template T @param {(voice: Voice) => T} make @returns {Record<Voice, T>} */
+function eachVoice(make) {
+  return { caller: make("caller"), agent: make("agent"), supervisor: make("supervisor") };
 }

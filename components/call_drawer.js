@@ -15,6 +15,8 @@ export default {
     call_id: String,
     texts: { type: Object, required: true },
     user_id: { type: String, default: "" },
+    /** What the person may do, by the names of livemon/access/roles.py. */
+    may: { type: Array, required: true },
   },
   emits: ["close", "audio"],
   watch: {
@@ -55,7 +57,7 @@ export default {
   template: `
     <transition name="drawer">
       <aside v-if="call_id" class="call-drawer" data-testid="call-drawer" :data-call-id="call_id" :aria-label="texts['drawer.label']">
-        <call-panel ref="panel" :key="call_id" :call-id="call_id" :texts="texts" :user-id="user_id" @close="close"
+        <call-panel ref="panel" :key="call_id" :call-id="call_id" :texts="texts" :user-id="user_id" :may="may" @close="close"
                     @audio="$emit('audio', $event)" />
       </aside>
     </transition>`,

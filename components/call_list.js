@@ -5,6 +5,7 @@ import { CallRows, columns, filters } from "/assets/call_rows.js";
 import { rowCells } from "/assets/call_row.js";
 import { ServerClock } from "/assets/clock.js";
 import { clockTime, plural, text } from "/assets/format.js";
+import { heldCall } from "/assets/held_call.js";
 import { icons } from "/assets/icons.js";
 import { hasOwnArrows, modalOpen } from "/assets/keyboard.js";
 import { PendingCalls } from "/assets/pending_calls.js";
@@ -30,6 +31,7 @@ export default {
     <div class="call-list-title">
       <h1>{{ texts["live.title"] }}</h1>
       <p class="lm-number" data-testid="call-list-summary">{{ summary }}</p>
+      <p v-if="masked" class="call-list-masked" data-testid="masked-note">{{ texts["masked.note"] }}</p>
     </div>
     <div class="call-list-tools">
       <div class="call-search">
@@ -125,6 +127,7 @@ export default {
       height: 600,
       compact: false,
       loaded: false,
+      masked: false,
       refused: false,
       link: { state: "connecting", since: Date.now() },
       feed: { state: "live", since: null },
@@ -210,7 +213,7 @@ export default {
     this.pending = Vue.markRaw(new PendingCalls());
     this.clock = Vue.markRaw(new ServerClock());
     this.fresh = new Map(); // id -> the timer that ends its being new
-    this.tally = { started: 0, ended: 0, selectedGone: false };
+    this.tally = { started: 0, ended: 0, unheard: 0, selectedGone: false };
     this.pressed = new Set(); // pointers that are down on the rows
     this.pressedId = null;
     this.seq = 0;
@@ -262,7 +265,7 @@ export default {
       if (Date.now() - last < 10_000) return;
       sessionStorage.setItem(RELOAD_KEY, String(Date.now()));
       console.info(`livemon: the list was refused (${code}); loading the page anew`);
-      location.reload();
+      heldCall.whenFree(() => window.livemonLeaves || location.reload());
     },
 
     receive(message) {
@@ -270,6 +273,7 @@ export default {
       if (message.t === "snapshot") {
         this.seq = message.seq;
         this.feed = message.feed;
+        this.masked = message.masked === true;
         this.pending.replace(message.calls);
         this.schedule();
       } else if (message.t === "diff") {
@@ -307,6 +311,7 @@ export default {
       if (this.pressed.size || this.pending.empty) return;
       const before = this.calls.shown.slice();
       const selectedAt = this.calls.indexOf(this.selectedId);
+      const alone = new Set(this.calls.unheard);
       const { started, ended } = this.pending.applyTo(this.calls);
       this.loaded = true;
       for (const id of started) this.markNew(id);
@@ -314,7 +319,7 @@ export default {
       if (selectedAt >= 0 && !this.calls.all.has(this.selectedId)) this.handOver(before, selectedAt);
       this.keepPlace(before);
       this.version += 1;
-      this.announce(started.length, ended.length);
+      this.announce(started.length, ended.length, [...this.calls.unheard].filter((id) => !alone.has(id)).length);
     },
 
     markNew(id) {
@@ -348,18 +353,20 @@ export default {
       this.$nextTick(() => (scroll.scrollTop = top));
     },
 
-    announce(started, ended) {
+    announce(started, ended, unheard) {
       this.tally.started += started;
       this.tally.ended += ended;
-      if (this.announceTimer || !(this.tally.started + this.tally.ended)) return;
+      this.tally.unheard += unheard;
+      if (this.announceTimer || !(this.tally.started + this.tally.ended + this.tally.unheard)) return;
       this.announceTimer = setTimeout(() => {
-        const { started, ended, selectedGone } = this.tally;
+        const { started, ended, unheard, selectedGone } = this.tally;
         const parts = [];
+        if (unheard) parts.push(plural(this.texts, "announce.unheard", unheard));
         if (started) parts.push(plural(this.texts, "announce.new", started));
         if (ended) parts.push(plural(this.texts, "announce.ended", ended));
         if (selectedGone) parts.push(this.texts["announce.gone"]);
         this.announcement = parts.join(". ");
-        this.tally = { started: 0, ended: 0, selectedGone: false };
+        this.tally = { started: 0, ended: 0, unheard: 0, selectedGone: false };
         this.announceTimer = 0;
       }, ANNOUNCE_MS);
     },

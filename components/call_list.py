@@ -10,13 +10,18 @@ from nicegui.element import Element
 from livemon.texts import TEXTS
 
 CONNECT_LINES = """\
-pip install livemon-runtime
+pip install ./runtime  # in a clone of livemon
 
-from livemon_runtime import Runtime
+import asyncio
+from livemon_runtime import Audio, Runtime
 
-async with Runtime("{redis_url}", name="my-agent") as runtime:
-    async with runtime.call(call_type="web_call", agent_name="Ada") as call:
-        call.agent_turn().final("Good morning, how can I help?")"""
+async def answer(hang_up: asyncio.Event) -> None:
+    async with Runtime("{redis_url}", name="my-agent") as runtime:
+        audio = Audio(caller="opus", agent="opus")
+        async with runtime.call(agent_name="Ada", audio=audio) as call:
+            call.on_end(hang_up.set)
+            call.agent_turn().final("Good morning, how can I help?")
+            await hang_up.wait()"""
 
 
 class CallList(Element, component="call_list.js"):

@@ -7,20 +7,25 @@ import { CallFacts } from "./call_facts.js";
 import { CallFooter } from "./call_footer.js";
 import { callDuration, callState, callTitle, isOver } from "./call_words.js";
 import { ServerClock } from "./clock.js";
-import { clockTime, text } from "./format.js";
+import { clockTime, duration, text } from "./format.js";
+import { heldCall } from "./held_call.js";
 import { icons } from "./icons.js";
+import { PausedTranscript } from "./paused_transcript.js";
 import { LiveSocket } from "./socket.js";
+import { TalkEnding } from "./talk_ending.js";
+import { isOnPage, pausedWords, standing } from "./talk_standing.js";
 import { Transcript } from "./transcript.js";
 
 /** A server that has not spoken after this long is worth a word. */
 const PATIENCE_MS = 3_000;
 
 export const CallPanel = {
-  components: { CallFacts, CallFooter, Transcript },
+  components: { CallFacts, CallFooter, TalkEnding, Transcript },
   props: {
     callId: { type: String, required: true },
     texts: { type: Object, required: true },
     userId: { type: String, default: "" },
+    may: { type: Array, required: true },
   },
   emits: ["close", "audio"],
   data: () => ({
@@ -30,6 +35,10 @@ export const CallPanel = {
     connection: { state: "connecting", since: Date.now(), code: null },
     now: 0,
     notices: [],
+    ending: heldCall.ending,
+    held: heldCall.held,
+    /** Whether the server keeps back what is said. */
+    withheld: false,
     icons,
   }),
   computed: {
@@ -43,10 +52,36 @@ export const CallPanel = {
       return this.call ? callTitle(this.texts, this.call) : this.callId;
     },
     state() {
-      return callState(this.texts, this.call, this.news, this.now);
+      return callState(this.texts, this.call, this.news, this.now, this.standing);
     },
     duration() {
       return callDuration(this.call, this.now);
+    },
+    /** Who has the call, while it goes on. */
+    holder() {
+      return this.over ? null : (this.news?.controller ?? null);
+    },
+    /** What this page does with this call. */
+    mine() {
+      return this.held?.callId === this.callId ? this.held : null;
+    },
+    standing() {
+      return standing(this.mine, this.ending?.callId === this.callId ? this.ending : null, this.holder, this.userId);
+    },
+    isMine() {
+      return isOnPage(this.standing);
+    },
+    heldFor() {
+      return this.isMine ? duration(this.now - this.holder.since) : "";
+    },
+    paused() {
+      if (!this.standing || (this.refusal && !this.isMine)) return null; // how the call stands is not told here any more
+      const known = { stale: this.feed.state === "stale", quiet: this.news.quiet, controller: this.holder };
+      return pausedWords(this.texts, this.standing, this.mine, known, this.may.includes("take_over"));
+    },
+    /** Whether what is shown is how it is now. */
+    current() {
+      return this.connection.state === "live" && this.feed.state === "live";
     },
     refusal() {
       return this.connection.state === "refused" ? (this.connection.code === 4404 ? "gone" : "refused") : null;
@@ -56,14 +91,24 @@ export const CallPanel = {
       const { state, since } = this.connection;
       if (this.refusal) return this.call && { name: this.refusal, title: this.say(`drawer.${this.refusal}`), hint: this.say(`drawer.${this.refusal}.hint`) };
       if (state === "connecting") return this.now && Date.now() - since > PATIENCE_MS ? this.doubtSince("connecting", since) : null;
-      if (state === "reconnecting" || state === "offline") return this.doubtSince(state, since);
-      if (this.feed.state === "stale") return this.doubtSince("stale", this.clock.toLocal(this.feed.since));
+      if (state === "reconnecting" || state === "offline") return this.doubtSince(state, since, this.isMine);
+      if (this.feed.state === "stale") return this.doubtSince("stale", this.clock.toLocal(this.feed.since), this.holder !== null);
       if (!this.over && this.news && this.news.quiet !== null) return this.doubtSince("quiet", this.news.quiet);
       return null;
     },
   },
+  watch: {
+    /** From its first word on the call's news stand here, and nowhere else in the page, whatever else is offered. */
+    call() {
+      this.hide ??= heldCall.show(this.callId);
+    },
+  },
   created() {
+    this.hide = null;
+    this.withheld = !this.may.includes("read");
     this.clock = new ServerClock();
+    this.pausing = new PausedTranscript();
+    this.unwatch = heldCall.watch(this.heldChanged);
     this.socket = new LiveSocket(`/feed/calls/${encodeURIComponent(this.callId)}`, {
       message: (message) => this.receive(message),
       state: (state, since, code) => this.connectionChanged(state, since, code),
@@ -75,6 +120,8 @@ export const CallPanel = {
   },
   unmounted() {
     clearTimeout(this.ticking);
+    this.unwatch();
+    this.hide?.();
     this.socket.close();
   },
   methods: {
@@ -85,23 +132,50 @@ export const CallPanel = {
           this.news = message;
           this.feed = message.feed ?? this.feed;
           this.now = this.clock.now();
+          heldCall.settle(message);
+          this.unpause(this.pausing.heldSince(message.call, this.over ? null : message.controller));
           break;
         case "feed":
           this.feed = { state: message.state, since: message.since };
           break;
         case "reset":
-          this.$refs.transcript?.reset(message.items, message.older);
+          this.withhold(message.withheld === true);
+          this.$refs.transcript?.reset(this.pausing.shown(message.items), message.older);
           break;
         case "put":
-          this.$refs.transcript?.put(message.items);
+          this.$refs.transcript?.put(this.pausing.shown(message.items));
           break;
         case "remove":
+          this.pausing.remove(message.ids);
           this.$refs.transcript?.remove(message.ids);
           break;
         case "older":
-          this.$refs.transcript?.older(message.items, message.older);
+          this.$refs.transcript?.older(this.pausing.shown(message.items), message.older);
           break;
       }
+    },
+
+    /** Whether what is said may be read is the server's to say, each time it begins anew. @param {boolean} withheld */
+    withhold(withheld) {
+      this.withheld = withheld;
+      if (withheld) this.pausing = new PausedTranscript();
+    },
+
+    /** What a runtime had sent meanwhile. */
+    unpause(items) {
+      if (items.length) this.$refs.transcript?.put(items);
+    },
+
+    heldChanged() {
+      const ending = heldCall.ending;
+      const isNew = ending !== this.ending;
+      this.held = heldCall.held;
+      this.ending = ending;
+      if (isNew && this.news) heldCall.settle(this.news); // what it says of the call may have come first
+    },
+
+    dismissEnding() {
+      heldCall.dismiss();
     },
 
     /** Each second of the server's clock, when the list ticks, too. */
@@ -120,9 +194,10 @@ export const CallPanel = {
       if (!this.socket.send({ t: "older", before })) this.$refs.transcript.forgetQuestions();
     },
 
-    doubtSince(name, since) {
+    /** @param {string} name @param {number} since @param {boolean} [held] a supervisor has the call, so the caller may hear nobody */
+    doubtSince(name, since, held = false) {
       const time = clockTime(since);
-      return { name, title: this.say(`drawer.${name}`, { time }), hint: this.say(`drawer.${name}.hint`, { time }) };
+      return { name, title: this.say(`drawer.${name}`, { time }), hint: this.say(`drawer.${name}.${held ? "held" : "hint"}`, { time }) };
     },
 
     /** One message of a kind at a time: the newest is what counts. @param {{kind: string, tone: string, title: string, text?: string}} notice */
@@ -150,7 +225,8 @@ export const CallPanel = {
             <h2 ref="heading" tabindex="-1" dir="auto">{{ title }}</h2>
             <span v-if="call" class="lm-chip" :class="state.tone" data-testid="drawer-state"><span>{{ state.words }}</span></span>
           </div>
-          <span v-if="call" class="panel-duration lm-number" data-testid="drawer-duration" role="timer" aria-live="off"
+          <span v-if="isMine" class="panel-held lm-number" data-testid="held-duration" role="timer" aria-live="off" :aria-label="texts['talk.heldFor']">{{ heldFor }}</span>
+          <span v-if="call" class="panel-duration lm-number" :class="{ 'is-second': isMine }" data-testid="drawer-duration" role="timer" aria-live="off"
                 :aria-label="texts['drawer.duration']">{{ duration }}</span>
           <button type="button" class="panel-close lm-button is-plain" data-testid="drawer-close"
                   :aria-label="texts['drawer.close']" :title="texts['drawer.closeHint']" @click="$emit('close')">
@@ -165,15 +241,26 @@ export const CallPanel = {
         <button type="button" class="lm-button" @click="$emit('close')">{{ texts["drawer.toList"] }}</button>
       </div>
       <template v-else>
+        <p v-if="news && news.masked" class="panel-masked" data-testid="masked-note">
+          <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="icons.mask"/></svg>{{ texts["masked.note"] }}
+        </p>
         <div class="panel-body">
-          <transcript ref="transcript" :texts="texts" :over="over" @older="askOlder" />
+          <div v-if="withheld" class="panel-withheld" data-testid="transcript-withheld" role="status">
+            <strong>{{ texts["transcript.withheld"] }}</strong>
+            <p>{{ texts["transcript.withheldHint"] }}</p>
+          </div>
+          <transcript v-show="!withheld" ref="transcript" :texts="texts" :over="over" @older="askOlder" />
           <div class="panel-doubt" role="status">
             <div v-if="doubt" class="lm-notice" data-testid="drawer-doubt" :data-doubt="doubt.name">
               <strong>{{ doubt.title }}</strong><span>{{ doubt.hint }}</span>
             </div>
           </div>
         </div>
+        <div class="panel-pause" role="status">
+          <div v-if="paused" class="transcript-paused" :class="{ 'is-danger': paused.alarm }" data-testid="transcript-paused"><strong>{{ paused.title }}</strong><p>{{ paused.text }}</p></div>
+        </div>
         <div class="panel-notices" role="log" aria-live="polite" :aria-label="texts['drawer.messages']">
+          <talk-ending v-if="ending && ending.callId === callId && ending.kind !== 'ended'" :ending="ending" :texts="texts" @dismiss="dismissEnding" />
           <div v-for="notice in notices" :key="notice.kind" class="panel-notice" :class="'is-' + notice.tone" data-testid="drawer-message"
                :data-kind="notice.kind">
             <div><strong>{{ notice.title }}</strong><p v-if="notice.text">{{ notice.text }}</p></div>
@@ -182,7 +269,8 @@ export const CallPanel = {
             </button>
           </div>
         </div>
-        <call-footer v-if="call" ref="footer" :call="call" :news="news" :over="over" :texts="texts" @notice="notify" @settled="dismiss" @audio="$emit('audio', $event)" />
+        <call-footer v-if="call && (!refusal || mine)" ref="footer" :call="call" :news="news" :over="over" :texts="texts" :user-id="userId" :may="may" :current="current"
+                     @notice="notify" @settled="dismiss" @audio="$emit('audio', $event)" />
       </template>
     </div>`,
 };

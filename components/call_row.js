@@ -1,7 +1,7 @@
 // One row of the live list as it is drawn: every cell's words, and a memo that changes when any of them does. Pure.
 
 import { clockTime, dateTime, duration, text, typeIcon, typeName } from "/assets/format.js";
-import { party, stateName } from "/assets/call_rows.js";
+import { isRoleLost, isUnheard, party, stateName } from "/assets/call_rows.js";
 
 /**
  * The chip that says the call's state.
@@ -12,6 +12,14 @@ export function stateChip(texts, row, now) {
   if (row.quiet !== null) {
     const since = text(texts, "state.quiet_since", { time: clockTime(row.quiet) });
     return { word: text(texts, "state.quiet", { duration: duration(now - row.quiet) }), kind: "is-danger", title: since };
+  }
+  if (isUnheard(row)) {
+    const title = text(texts, "state.unheardSince", { name: row.holder.name, time: clockTime(row.holder.lost_since) });
+    return { word, kind: "is-danger", title };
+  }
+  if (isRoleLost(row)) {
+    const title = text(texts, "state.roleLostSince", { name: row.holder.name, time: clockTime(row.holder.role_lost_since) });
+    return { word, kind: "is-danger", title };
   }
   if (row.status === "taken_over") return { word, kind: "is-warn", title: word };
   if (row.listeners.length) {

@@ -6,6 +6,8 @@ import { typeName, text } from "/assets/format.js";
 /** The word for a call's state, for sorting and searching; what ticks is left to the chip. */
 export function stateName(texts, row) {
   if (row.quiet !== null) return text(texts, "state.quiet", { duration: "" }).trim();
+  if (isUnheard(row)) return text(texts, "state.unheard", { name: row.holder.name });
+  if (isRoleLost(row)) return text(texts, "state.roleLost", { name: row.holder.name });
   if (row.status === "taken_over") {
     return row.holder ? text(texts, "state.taken_over_by", { name: row.holder.name }) : texts["state.taken_over"];
   }
@@ -18,7 +20,13 @@ export function stateName(texts, row) {
 /** The number that the call is with: the caller's, or the one that the agent has called. */
 export const party = (row) => (row.dir === "outbound" ? row.to : row.from) ?? "";
 
-export const needsAttention = (row) => row.quiet !== null;
+/** A supervisor has the call, and the caller does not hear them: others can rescue it. */
+export const isUnheard = (row) => row.status === "taken_over" && !!row.holder?.lost_since;
+
+/** A supervisor has the call who may not take calls over any more: Admins can rescue it, or end it. */
+export const isRoleLost = (row) => row.status === "taken_over" && !!row.holder?.role_lost_since;
+
+export const needsAttention = (row) => row.quiet !== null || isUnheard(row) || isRoleLost(row);
 
 /** The columns by name: what each is sorted by, and which way a first click sorts. */
 const COLUMNS = {
@@ -53,21 +61,25 @@ export class CallRows {
     this.sort = { column: "time", descending: true };
     this.filter = "all";
     this.query = "";
+    /** @type {Set<string>} the ids of those whose supervisor the caller does not hear */
+    this.unheard = new Set();
     this.counts = { all: 0, phone: 0, web: 0, attention: 0, takenOver: 0, listened: 0 };
   }
 
   /** Every call anew. @param {any[]} rows */
   replace(rows) {
     this.all = new Map(rows.map((row) => [row.id, row]));
+    this.unheard.clear();
     for (const name of Object.keys(this.counts)) this.counts[name] = 0;
     for (const row of rows) this.#count(row, 1);
     this.#arrange();
   }
 
-  /** A call that is new, or has changed. */
-  put(row) {
-    const before = this.all.get(row.id);
-    if (before) this.drop(row.id);
+  /** A call that is new, or what has changed of one. */
+  put(change) {
+    const before = this.all.get(change.id);
+    if (before) this.drop(change.id);
+    const row = { ...before, ...change };
     this.all.set(row.id, row);
     this.#count(row, 1);
     if (this.#isShown(row)) this.shown.splice(this.#place(row), 0, row.id);
@@ -136,15 +148,22 @@ export class CallRows {
     const words = [row.id, row.from, row.to, row.agent, row.version, typeName(this.texts, row.type, row.dir), row.type];
     words.push(stateName(this.texts, row), row.status);
     const haystack = words.filter(Boolean).join("\n").toLowerCase();
-    if (haystack.includes(this.query)) return true;
-    // A number is found however it is spaced: "(212) 555" in "+12125550184".
-    const digits = /^[\d\s+().-]+$/.test(this.query) ? this.query.replace(/\D/g, "") : "";
-    return digits.length > 1 && [row.from, row.to].some((number) => number?.replace(/\D/g, "").includes(digits));
+    const number = (text) => [row.from, row.to].some((one) => one?.replace(/\D/g, "").includes(text));
+    const found = (text) => haystack.includes(text) || (digitsOf(text).length > 1 && number(digitsOf(text)));
+    // Every word has to be there, in whatever order; a number may have blanks in it.
+    return found(this.query) || this.query.split(/\s+/).every(found);
   }
 
   #count(row, by) {
     for (const name of filters) if (FILTERS[name](row)) this.counts[name] += by;
+    if (by > 0 && isUnheard(row)) this.unheard.add(row.id);
+    else this.unheard.delete(row.id);
     if (row.status === "taken_over") this.counts.takenOver += by;
     if (row.listeners.length) this.counts.listened += by;
   }
+}
+
+/** The digits of what is asked for, if it can be a number: "(212) 555" is found in "+12125550184". */
+function digitsOf(text) {
+  return /^[\d\s+().-]+$/.test(text) ? text.replace(/\D/g, "") : "";
 }

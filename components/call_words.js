@@ -2,6 +2,9 @@
 
 import { clockTime, duration, text } from "./format.js";
 
+/** The words for a call that a supervisor has and is heard in, by how the person who looks stands to it. */
+const HELD = { here: "state.yours", left: "state.left", elsewhere: "state.elsewhere", other: "state.taken_over_by" };
+
 export const isOver = (call) => call.call_status === "ended" || call.call_status === "error";
 
 /** The person at the other end: a number, or that it is a web call. */
@@ -12,20 +15,27 @@ export function callTitle(texts, call) {
 }
 
 /**
- * The state's word and tone. @param {{quiet: number | null, controller: {name: string} | null}} news
- * @param {number} now the server's time @returns {{words: string, tone: string}}
+ * The state's word and tone. @param {{quiet: number | null, controller: import("./talk_words.js").Controller}} news
+ * @param {number} now the server's time @param {import("./talk_standing.js").Standing | null} how who looks
+ * @returns {{words: string, tone: string}}
  */
-export function callState(texts, call, news, now) {
+export function callState(texts, call, news, now, how) {
   const { quiet, controller } = news;
   if (call.call_status === "error") return { words: texts["drawer.state.error"], tone: "is-danger" };
   if (call.call_status === "ended") return { words: texts["drawer.state.ended"], tone: "" };
   if (quiet !== null) return { words: text(texts, "state.quiet", { duration: duration(now - quiet) }), tone: "is-danger" };
-  if (call.call_status === "taken_over") {
-    const words = controller ? text(texts, "state.taken_over_by", { name: controller.name }) : texts["state.taken_over"];
-    return { words, tone: "is-warn" };
-  }
+  if (call.call_status === "taken_over") return heldState(texts, controller, how);
   if (call.call_status === "registered") return { words: texts["drawer.state.registered"], tone: "" };
   return { words: texts["state.ongoing"], tone: "is-ok" };
+}
+
+function heldState(texts, controller, how) {
+  if (!controller || !how) return { words: texts["state.taken_over"], tone: "is-warn" };
+  const name = how === "other" ? controller.name : texts["drawer.you"];
+  if (how === "joining") return { words: texts["state.joining"], tone: "is-warn" };
+  if (controller.lost_since) return { words: text(texts, how === "here" ? "state.unheardYou" : "state.unheard", { name }), tone: "is-danger" };
+  if (controller.role_lost_since) return { words: text(texts, how === "other" ? "state.roleLost" : "state.roleLostYou", { name }), tone: "is-danger" };
+  return { words: text(texts, HELD[how], { name }), tone: "is-warn" };
 }
 
 /** How long it has lasted, or lasted in all. @param {number} now the server's time @returns {string} */

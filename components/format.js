@@ -11,12 +11,24 @@ export function duration(ms) {
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dated = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const minute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const UNITS = /** @type {const} */ ([["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000]]);
 
 /** A time of day in the person's locale and time zone. @param {number} ms since the epoch */
 export const clockTime = (ms) => clock.format(ms);
 
 /** Date and time in the person's locale and time zone. @param {number} ms since the epoch */
 export const dateTime = (ms) => dated.format(ms);
+
+/** As `dateTime`, to the minute. @param {number} ms since the epoch */
+export const dateMinute = (ms) => minute.format(ms);
+
+/** "now", "3 minutes ago", "yesterday", "in 7 days". @param {number} ms since the epoch @param {number} now by the same clock */
+export function relativeTime(ms, now) {
+  const words = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
+  const [unit, length] = UNITS.find(([, length]) => Math.abs(ms - now) >= length) ?? ["second", Infinity];
+  return words.format(Math.trunc((ms - now) / length) || 0, unit);
+}
 
 /**
  * A text with its values: `{name}` in the text stands for `values.name`.

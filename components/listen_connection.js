@@ -3,33 +3,29 @@
  * It is made once; whoever wants to go on after `lost` makes another.
  */
 
+import { ConnectionWatch } from "./connection_watch.js";
 import { post } from "./request.js";
 
-/** The server checks every second that we are there; when nothing at all has come for this long, it is gone. */
-const SILENCE_MS = 3_500;
-const WATCH_EVERY_MS = 500;
-const CONNECT_WITHIN_MS = 8_000;
+/** The caller, the agent, and the supervisor who may take over: the server says which section is whose. */
+const SECTIONS = 3;
 
 export class ListenConnection {
   #peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: [] });
+  #watch;
   #on;
-  #watch = 0;
   #closed = false;
-  #connected = false;
-  #received = -1;
-  #heardAt = performance.now();
 
   /** @param {{voice: (name: string, stream: MediaStream) => void, connected: () => void, lost: () => void}} on */
   constructor(on) {
     this.#on = on;
+    this.#watch = new ConnectionWatch(this.#peer, { connected: on.connected, lost: () => this.#lose() });
     /** @type {string | null} */
     this.listenerId = null;
   }
 
   /** Asks the server for the call's voices. @param {string} callId @throws {import("./request.js").RequestFailed} */
   async open(callId) {
-    const transceivers = ["caller", "agent"].map(() => this.#peer.addTransceiver("audio", { direction: "recvonly" }));
-    this.#peer.addEventListener("connectionstatechange", () => this.#onState());
+    const transceivers = Array.from({ length: SECTIONS }, () => this.#peer.addTransceiver("audio", { direction: "recvonly" }));
     await this.#peer.setLocalDescription();
     const sdp = this.#peer.localDescription?.sdp;
     const answer = await post(`/calls/${encodeURIComponent(callId)}/listen`, { sdp });
@@ -37,16 +33,14 @@ export class ListenConnection {
     this.listenerId = answer.listener_id;
     await this.#peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
     transceivers.forEach(({ receiver }, n) => this.#on.voice(answer.voices[n], new MediaStream([receiver.track])));
-    transceivers[0].receiver.transport?.addEventListener("statechange", () => this.#onState());
-    this.#heardAt = performance.now();
-    this.#watch = window.setInterval(() => void this.#look(), WATCH_EVERY_MS);
+    this.#watch.start();
   }
 
   /** Lets go of everything here, and tells the server. */
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#watch);
+    this.#watch.stop();
     this.#peer.close();
     if (this.listenerId) stopListener(this.listenerId);
   }
@@ -56,34 +50,6 @@ export class ListenConnection {
     if (this.listenerId) navigator.sendBeacon(stopPath(this.listenerId));
     this.listenerId = null;
     this.close();
-  }
-
-  #onState() {
-    if (this.#closed) return;
-    const dtls = this.#peer.getReceivers()[0]?.transport?.state;
-    if (this.#peer.connectionState === "failed" || dtls === "closed" || dtls === "failed") this.#lose();
-    else if (this.#peer.connectionState === "connected") {
-      this.#connected = true;
-      this.#on.connected();
-    }
-  }
-
-  /** Voices may be silent for long, but the server's checks and reports come every second. */
-  async #look() {
-    const stats = await this.#peer.getStats();
-    if (this.#closed) return;
-    let received = 0;
-    for (const entry of stats.values()) {
-      if (entry.type === "candidate-pair") received += (entry.packetsReceived ?? 0) + (entry.requestsReceived ?? 0);
-      if (entry.type === "remote-outbound-rtp") received += entry.timestamp; // when the last report came
-    }
-    const now = performance.now();
-    if (received !== this.#received) {
-      this.#received = received;
-      this.#heardAt = now;
-    } else if (now - this.#heardAt > (this.#connected ? SILENCE_MS : CONNECT_WITHIN_MS)) {
-      this.#lose();
-    }
   }
 
   #lose() {

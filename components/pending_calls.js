@@ -17,12 +17,13 @@ export class PendingCalls {
     this.changes.clear();
   }
 
-  /** @param {any[]} put @param {string[]} fresh those of `put` to be highlighted @param {string[]} drop */
+  /** @param {any[]} put rows, or of those that were there before only what has changed @param {string[]} fresh those of `put` to be highlighted @param {string[]} drop */
   change(put, fresh, drop) {
     const starting = new Set(fresh);
     for (const row of put) {
-      const isNew = starting.has(row.id) || this.changes.get(row.id)?.isNew === true;
-      this.changes.set(row.id, { row, isNew });
+      const waiting = this.changes.get(row.id);
+      const isNew = starting.has(row.id) || waiting?.isNew === true;
+      this.changes.set(row.id, { row: { ...waiting?.row, ...row }, isNew });
     }
     for (const id of drop) this.changes.set(id, null);
   }

@@ -1,4 +1,4 @@
-/** Asking the server to do something: one POST, and an answer or an error that can be shown. */
+/** Asking the server: one request, and an answer or an error that can be shown. */
 
 /** The server gives a runtime 5 s and answers by itself; past this nobody answers any more. */
 const ANSWER_WITHIN_MS = 15_000;
@@ -14,15 +14,17 @@ export class RequestFailed extends Error {
 }
 
 /** @param {string} path on this server @param {unknown} [body] sent as JSON @returns {Promise<any>} @throws {RequestFailed} */
-export async function post(path, body = {}) {
+export const post = (path, body = {}) =>
+  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+/** @param {string} path on this server @returns {Promise<any>} @throws {RequestFailed} */
+export const get = (path) => ask(path, {});
+
+/** @param {string} path @param {RequestInit} how */
+async function ask(path, how) {
   let response, answer;
   try {
-    response = await fetch((window.path_prefix ?? "") + path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-    });
+    response = await fetch((window.path_prefix ?? "") + path, { ...how, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     answer = response.status === 204 ? null : await response.json();
   } catch {
     throw new RequestFailed(false, "unreachable", "");

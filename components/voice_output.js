@@ -3,26 +3,25 @@
  * The level is taken before volume and mute: it shows who speaks, also when one has silenced them.
  */
 
-const QUIETEST_DB = -60;
+import { Loudness } from "./loudness.js";
+
 /** Volume and mute glide for this long (s), so that they don't click. */
 const GLIDE_S = 0.02;
 
 export class VoiceOutput {
-  #samples;
+  #loudness;
 
   /** @param {AudioContext} context */
   constructor(context) {
     this.context = context;
-    this.analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0.3 });
+    this.#loudness = new Loudness(context);
+    this.analyser = this.#loudness.analyser;
     this.gain = new GainNode(context);
     this.analyser.connect(this.gain).connect(context.destination);
-    this.#samples = new Float32Array(this.analyser.fftSize);
     /** @type {MediaStream | null} */
     this.stream = null;
     this.volume = 1;
     this.muted = false;
-    /** @type {MediaStreamAudioSourceNode | null} */
-    this.source = null;
     // Chromium gives WebAudio a remote stream's sound only while an element plays it too; muted, it is heard once.
     this.element = new Audio();
     this.element.muted = true;
@@ -34,8 +33,7 @@ export class VoiceOutput {
     this.stream = stream;
     this.element.srcObject = stream;
     this.element.play().catch(() => {}); // a muted element may play; where not, `resume` tries again inside a touch
-    this.source = new MediaStreamAudioSourceNode(this.context, { mediaStream: stream });
-    this.source.connect(this.analyser);
+    this.#loudness.hear(stream);
   }
 
   /** Inside a touch, after an interruption. */
@@ -57,17 +55,11 @@ export class VoiceOutput {
 
   /** How loud the voice is just now, 0 (-60 dBFS or less) to 1 (full scale). */
   level() {
-    if (!this.stream) return 0;
-    this.analyser.getFloatTimeDomainData(this.#samples);
-    let power = 0;
-    for (const sample of this.#samples) power += sample * sample;
-    const decibels = 10 * Math.log10(power / this.#samples.length + 1e-12);
-    return Math.min(1, Math.max(0, 1 - decibels / QUIETEST_DB));
+    return this.stream ? this.#loudness.level() : 0;
   }
 
   detach() {
-    this.source?.disconnect();
-    this.source = null;
+    this.#loudness.hear(null);
     this.stream = null;
     this.element.pause();
     this.element.srcObject = null;
@@ -75,7 +67,7 @@ export class VoiceOutput {
 
   close() {
     this.detach();
-    this.analyser.disconnect();
+    this.#loudness.close();
     this.gain.disconnect();
   }
 

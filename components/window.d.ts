@@ -7,6 +7,8 @@ interface Window {
   emitEvent(name: string, ...args: unknown[]): void;
   /** Quasar's globals, once NiceGUI has loaded it. */
   Quasar?: { Dark?: { set(dark: boolean): void } };
+  /** `account_menu.js`: signing out is under way and leads elsewhere, so the page is not to be loaded anew. */
+  livemonLeaves?: boolean;
   /** `theme.js` */
   livemonTheme: { choice(): "light" | "dark" | "system"; choose(chosen: "light" | "dark" | "system"): void };
 }

@@ -1,22 +1,22 @@
-"""The command `livemon`: serve (the default), demo, bench, doctor, sign-in-link."""
+"""The command `livemon`: serve (the default), demo, bench, doctor, sign-in-link, add-workspace, workspaces, audit."""
 
 import gc
-from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livemon import logs
 from livemon.access.roles import Role
+from livemon.audit_cli import audit
 from livemon.bench.cli import bench
-from livemon.settings import Settings, SettingsError
+from livemon.command import fail as _fail
+from livemon.command import read_settings as _settings
+from livemon.command import run as _run
+from livemon.workspace_cli import add_workspace, workspaces
 
 if TYPE_CHECKING:
     from livemon.node import Node
-
-_T = TypeVar("_T")
 
 app = typer.Typer(
     help="Live monitoring for calls run by voice AI agents. Settings: LIVEMON_… in the environment or in .env.",
@@ -24,7 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(audit, name="audit")
 app.add_typer(bench, name="bench")
+app.command("add-workspace")(add_workspace)
+app.command()(workspaces)
 
 
 @app.callback(invoke_without_command=True)
@@ -73,15 +76,24 @@ def sign_in_link(
 ) -> None:
     """Print a link that signs somebody in, once, within 15 minutes. Without a name: the first Admin."""
     from livemon.access.links import make_link, sign_in_url
+    from livemon.store.audit.log import AuditLog
     from livemon.store.store import Store, StoreError
 
     settings = _settings()
 
     async def make() -> str:
         store = Store(settings.database)
+        if store.path is not None and not store.path.exists():
+            raise ValueError(
+                f"There is no database {store.path}, so no livemon has run with these settings, and a link would sign "
+                "nobody in. Run this in the folder in which livemon runs, or set LIVEMON_DATA_DIR (or "
+                "LIVEMON_DATABASE_URL) as it is set there."
+            )
         try:
             await store.open()
-            return await make_link(store, name=name, role=role, workspace=workspace)
+            log = AuditLog(store, settings.audit_key)
+            await log.open()
+            return await make_link(store, name=name, role=role, workspace=workspace, audit=log)
         finally:
             await store.close()
 
@@ -95,6 +107,7 @@ def sign_in_link(
 def _serve(demo_calls: int | None) -> None:
     settings = _settings()
     gc.disable()  # hundreds of thousands of objects come in by import, and none of them ever goes
+    from livemon.access.errors import UnknownWorkspace
     from livemon.certificate import CertificateError
     from livemon.embedded_valkey import ValkeyError
     from livemon.node import Node
@@ -109,7 +122,7 @@ def _serve(demo_calls: int | None) -> None:
 
     try:
         _run(serve(settings, announce, demo_calls))
-    except (CertificateError, PortTaken, StoreError, ValkeyError) as error:
+    except (CertificateError, PortTaken, StoreError, UnknownWorkspace, ValkeyError) as error:
         _fail(error)
 
 
@@ -136,23 +149,3 @@ def _demo_words(link: str | None) -> str:
 def _short(path: Path) -> str:
     absolute = path.absolute()
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
-
-
-def _settings() -> Settings:
-    try:
-        settings = Settings.read()
-    except SettingsError as error:
-        _fail(error)
-    logs.configure(settings.log_level, settings.log_format)
-    return settings
-
-
-def _run(work: Coroutine[Any, Any, _T]) -> _T:
-    import uvloop
-
-    return uvloop.run(work)
-
-
-def _fail(error: Exception) -> NoReturn:
-    typer.secho(str(error), fg=typer.colors.RED, err=True)
-    raise typer.Exit(1)

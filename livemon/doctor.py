@@ -1,26 +1,22 @@
 """`livemon doctor`: looks at a setup from outside and says what to do. It changes nothing, and starts nothing."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 import socket
-import sqlite3
 import ssl
 from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 from redis.exceptions import RedisError
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import InvalidHandshake, WebSocketException
 from websockets.typing import Origin
 
 from livemon.api.errors import CloseCode
 from livemon.certificate import examine_certificate
+from livemon.database_check import check_database
 from livemon.finding import Finding, Grade
 from livemon.media.ice import host_addresses
 from livemon.redis_check import check_redis
@@ -37,10 +33,12 @@ async def examine(settings: Settings) -> list[Finding]:
     running = await _running(settings)
     return [
         *_data(settings),
+        await check_database(settings.database),
         *await _redis(settings),
         *_port(settings, running),
         *examine_certificate(settings),
         *await _way_in(settings, running),
+        *await _providers(settings),
         *_udp(),
     ]
 
@@ -79,7 +77,7 @@ async def _running(settings: Settings) -> bool:
 
 def _data(settings: Settings) -> list[Finding]:
     if settings.redis_url and settings.database_url:
-        return _database(settings)
+        return []
     folder = settings.data_dir.absolute()
     above = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(above, os.W_OK | os.X_OK):
@@ -98,40 +96,7 @@ def _data(settings: Settings) -> list[Finding]:
             f"Only {free / 1e6:.0f} MB are free for the data folder {folder}",
             "Make room: without it neither calls nor sign-ins can be kept over a restart.",
         )
-    return [found, *_database(settings)]
-
-
-def _database(settings: Settings) -> list[Finding]:
-    try:
-        url = make_url(settings.database)
-    except ArgumentError:
-        return [Finding(Grade.PROBLEM, "LIVEMON_DATABASE_URL is no address", "Write sqlite:////path/to/livemon.db")]
-    if url.get_backend_name() != "sqlite":
-        return [
-            Finding(
-                Grade.PROBLEM,
-                f"This version keeps its data in SQLite, and cannot use {url.get_backend_name()}",
-                "Unset LIVEMON_DATABASE_URL, or write sqlite:////path/to/livemon.db",
-            )
-        ]
-    path = Path(url.database or "")
-    if not path.exists():
-        return [Finding(Grade.OK, f"The database {path} will be made at the first start")]
-    try:
-        address = f"{path.absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT_S)) as database:
-            said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
-        said = str(error)
-    if said == "ok":
-        return [Finding(Grade.OK, f"The database {path} is whole")]
-    return [
-        Finding(
-            Grade.PROBLEM,
-            f"The database {path} is damaged or cannot be read ({said})",
-            "Stop livemon and bring the file back from a backup; without one move it away, and sign in anew.",
-        )
-    ]
+    return [found]
 
 
 # --- Redis --------------------------------------------------------------------------------------------------------
@@ -273,6 +238,14 @@ async def _socket(url: str, trust: ssl.SSLContext) -> Finding:
         f"No WebSocket gets through to livemon ({refused}): the list would stay empty",
         "Have the proxy pass WebSockets on (the headers Upgrade and Connection).",
     )
+
+
+async def _providers(settings: Settings) -> list[Finding]:
+    if not settings.oidc:
+        return []
+    from livemon.provider_check import check_providers
+
+    return await check_providers(settings)
 
 
 def _secure(settings: Settings) -> Finding:

@@ -8,13 +8,22 @@ import sys
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 _QUIET = (
-    *("aiortc", "aioice", "aiosqlite", "alembic", "asyncio", "engineio", "httpcore", "httpx", "multipart"),
-    *("python_multipart", "redis", "socketio", "sqlalchemy", "watchfiles", "websockets"),
+    *("aiortc", "aioice", "aiosqlite", "alembic", "asyncio", "authlib", "engineio", "httpcore", "httpx"),
+    *("multipart", "python_multipart", "redis", "socketio", "sqlalchemy", "watchfiles", "websockets"),
 )
 """What they say at debug level is noise, and would show addresses, cookies and what stands in the database."""
+
+
+def _without_controls(_logger: object, _name: str, event: EventDict) -> EventDict:
+    """What others may have written says nothing to the terminal and makes no lines of its own."""
+    return {name: _escaped(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _escaped(text: str) -> str:
+    return "".join(one if one.isprintable() or one == "\t" else ascii(one)[1:-1] for one in text)
 
 
 def configure(level: str = "info", form: Literal["console", "json"] = "console") -> None:
@@ -25,6 +34,7 @@ def configure(level: str = "info", form: Literal["console", "json"] = "console")
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        _without_controls,
     ]
     last: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -1,14 +1,32 @@
 """The composition root: livemon's web application, put together. Nothing imports it but what starts a server."""
 
+from functools import partial
+
 import structlog
 from fastapi import FastAPI, Request
 from nicegui import core, ui
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 import pages
+from livemon import page_socket, page_template
 from livemon.access.guard import Guard
-from livemon.api import health, listen, live, sign_in
+from livemon.access.headers import SecurityHeaders
+from livemon.api import (
+    audit,
+    health,
+    invitations,
+    keys,
+    listen,
+    live,
+    members,
+    sign_in,
+    single_sign_on,
+    take_over,
+    workspaces,
+)
 from livemon.api.errors import ApiError, answer_api_error
+from livemon.api.recording import refuse_cross_site
 from livemon.node import Node
 from livemon.settings import Settings
 from livemon.texts import say
@@ -19,15 +37,34 @@ RECONNECT_TIMEOUT_S = 60.0
 _log = structlog.get_logger("livemon.http")
 
 
+class _Application(FastAPI):
+    """Whose every answer has the security headers, also the one to an error that nobody has caught."""
+
+    def __init__(self, public_url: str | None) -> None:
+        super().__init__(title=say("brand"), docs_url=None, redoc_url=None, openapi_url=None)
+        self._public_url = public_url
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return SecurityHeaders(super().build_middleware_stack(), public_url=self._public_url)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The application around `app.state.node`, which whoever serves it runs. Once a process: NiceGUI has one app."""
     node = Node(settings)
-    app = FastAPI(title=say("brand"), docs_url=None, redoc_url=None, openapi_url=None)
+    app = _Application(settings.public_url)
     app.state.node = node
-    app.add_middleware(Guard, sessions=node.sessions, public_url=settings.public_url)
+    app.add_middleware(
+        Guard,
+        sessions=node.sessions,
+        public_url=settings.public_url,
+        audit=node.audit,
+        on_cross_site=partial(refuse_cross_site, node),
+    )
     app.add_exception_handler(ApiError, answer_api_error)
     app.add_exception_handler(Exception, _answer_failure)
-    for part in (live, listen, sign_in, health):
+    people = (sign_in, single_sign_on, workspaces, members, invitations, keys)
+    parts = (live, listen, take_over, *people, audit, health)
+    for part in parts:
         app.include_router(part.router(node))
     _mount_pages(app, node)
     return app
@@ -47,6 +84,8 @@ def _mount_pages(app: FastAPI, node: Node) -> None:
     )
     # The guard has checked the Origin; the browser needs no other transport, and no other site may ask for one.
     core.sio.eio.cors_allowed_origins = []
+    page_socket.harden()
+    page_template.give_nonces()
     core.sio.eio.transports = ["websocket"]
     core.app.config.socket_io_js_transports = ["websocket"]
     pages.register(node)

@@ -18,3 +18,10 @@ FEED_STALE = Gauge(
 SLOW_SOCKETS = Counter("livemon_slow_sockets", "Times a socket fell behind and got a fresh snapshot", ["feed"])
 SOCKETS = Gauge("livemon_sockets", "Open sockets", ["feed"])
 COMMANDS = Counter("livemon_commands", "Commands to runtimes, by outcome", ["workspace", "type", "outcome"])
+TAKE_OVERS = Counter(
+    "livemon_take_overs", "Attempts at taking a call over, by how they ended", ["workspace", "outcome"]
+)
+AUDIT_WAITING = Gauge("livemon_audit_waiting", "Acts that are done and not yet in the audit log")
+AUDIT_LOST = Counter(
+    "livemon_audit_lost", "Acts that are done and will never be in the audit log: it was away too long"
+)

@@ -14,10 +14,13 @@ from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from livemon import child_process
+from livemon.access.forwarded import Forwarded
 from livemon.access.links import admin_has_signed_in, make_link, sign_in_url
 from livemon.certificate import check_pair
+from livemon.compression import WebSocketProtocol
 from livemon.main import create_app
 from livemon.node import Node
 from livemon.settings import Settings
@@ -90,18 +93,17 @@ def _listen(settings: Settings) -> socket.socket:
         raise PortTaken(settings, error) from error
 
 
-def _config(app: object, settings: Settings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        app,  # pyright: ignore[reportArgumentType]
+        Forwarded(app, settings.trusted_proxies),  # pyright: ignore[reportArgumentType]
         http="httptools",
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=WEBSOCKET_MAX_BYTES,
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # `Forwarded` does that
         timeout_graceful_shutdown=GRACEFUL_S,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
@@ -143,7 +145,7 @@ async def _sign_in_link(node: Node, *, always: bool) -> str | None:
     try:
         if not always and await admin_has_signed_in(node.store):
             return None
-        return sign_in_url(node.settings.url, await make_link(node.store))
+        return sign_in_url(node.settings.url, await make_link(node.store, audit=node.audit))
     except StoreError as error:
         _log.error("There is no sign-in link this time; make one by `livemon sign-in-link`.", why=str(error))
         return None
@@ -156,7 +158,7 @@ async def _demo(node: Node, calls: int | None) -> AsyncGenerator[None]:
         yield
         return
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "livemon.demo", "--calls", str(calls)),
+        *(sys.executable, "-P", "-m", "livemon.demo", "--calls", str(calls), "--parent", str(os.getpid())),
         env={**os.environ, "LIVEMON_REDIS_URL": node.redis_url},  # it may hold a password, and all can read arguments
         start_new_session=True,  # Ctrl-C is livemon's to handle
     )

@@ -10,15 +10,19 @@ from livemon.access.roles import Right
 from livemon.node import Node
 from livemon.texts import say
 from pages.card import card
+from pages.elsewhere import elsewhere
+from pages.for_admins import ADMIN_PAGES
+from pages.join import join_page
 from pages.not_found import not_found
 from pages.shell import Shell
-from pages.sign_in import sign_in
+from pages.sign_in import SignInPage
 
 
 def register(node: Node) -> None:
     """Serve what is for people: pages, their scripts and styles, and the word that nothing is there. For once."""
     app.mount("/assets", Assets())
-    app.add_route("/sign-in", sign_in, methods=["GET"])
+    app.add_route("/sign-in", SignInPage(node.providers).answer, methods=["GET"])
+    app.add_route("/join", join_page, methods=["GET"])
     app.add_exception_handler(404, not_found)
     app.on_page_exception(_failed)
 
@@ -26,7 +30,9 @@ def register(node: Node) -> None:
         person = person_of(request)
         if person is None:
             return RedirectResponse(f"{prefix_of(request)}/sign-in", 303)
-        Shell(node, person, request, client).build()
+        call_id = request.path_params.get("call_id")
+        found = await elsewhere(node, person, call_id) if call_id else None
+        Shell(node, person, request, client, found).build()
         return None
 
     async def start(client: Client, request: Request) -> Response | None:
@@ -35,7 +41,8 @@ def register(node: Node) -> None:
             return RedirectResponse(f"{prefix_of(request)}/live", 303)
         return await shell(client, request)
 
-    for path, page in (("/", start), ("/live", shell), ("/live/{call_id}", shell)):
+    admins = ((page.path, shell) for page in ADMIN_PAGES)
+    for path, page in (("/", start), ("/live", shell), ("/live/{call_id}", shell), *admins):
         ui.page(path, title=say("brand"), dark=None, language="en-US")(page)
 
 

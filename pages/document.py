@@ -14,7 +14,10 @@ from starlette.responses import HTMLResponse
 from livemon.access.guard import prefix_of
 from livemon.texts import say
 
-_STYLES = ("theme.css", "shell.css", "call_list.css", "call_drawer.css", "transcript.css")
+_STYLES = (
+    *("theme.css", "shell.css", "call_list.css", "call_drawer.css", "transcript.css"),
+    *("audit_log.css", "admission.css"),
+)
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
@@ -34,7 +37,7 @@ def head(prefix: str, *styles: str) -> Markup:
     return Markup("\n").join(links)
 
 
-def document(request: Request, template: str, status: int = 200, **values: str) -> HTMLResponse:
+def document(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
     """A whole page from `templates/`; whatever `values` hold is escaped."""
     prefix = prefix_of(request)
     page = _templates.get_template(template)

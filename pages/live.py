@@ -10,20 +10,23 @@ from nicegui.events import GenericEventArguments
 
 from components.call_drawer import CallDrawer
 from components.call_list import CallList
+from livemon.access.person import Person
 
 _ROUTE = 'import((window.path_prefix || "") + "/assets/route.js")'
+OPEN_CALL = f"(id, by) => {_ROUTE}.then((route) => route.openCall(id, by))"
+"""For an event `open` (call_id, "key" or "pointer"), in the browser."""
 
 
 class LiveView:
     """The list and the drawer; `show` says which call is open, `hide` that another page is."""
 
-    def __init__(self, parent: Element, *, user_id: str, connect_to: str) -> None:
+    def __init__(self, parent: Element, *, person: Person, connect_to: str) -> None:
         with parent:
             with ui.element("div").classes("lm-live") as self._area:
                 self._list = CallList(connect_to=connect_to)
-            self._drawer = CallDrawer(user_id=user_id)
+            self._drawer = CallDrawer(user_id=person.user_id, may=person.rights)
         # The address changes in the browser, which then tells the sub pages.
-        self._list.on("open", js_handler=f"(id, by) => {_ROUTE}.then((route) => route.openCall(id, by))")
+        self._list.on("open", js_handler=OPEN_CALL)
         self._drawer.on("close", js_handler=f"() => {_ROUTE}.then((route) => route.closeCall())")
         self._drawer.on("audio", self._audio)
 
@@ -35,7 +38,7 @@ class LiveView:
         self._drawer.show(call_id)
 
     def hide(self) -> None:
-        """Leave Live Monitoring: the drawer closes, and with it the listening."""
+        """Leave Live Monitoring: the drawer closes, and with it the listening; a call that one has goes on."""
         self._area.set_visibility(False)
         self._list.show(None, active=False)
         self._drawer.show(None)

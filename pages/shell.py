@@ -7,6 +7,7 @@ calls.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import cast
 
 import structlog
@@ -16,18 +17,31 @@ from nicegui.elements.sub_pages import SubPages
 from starlette.requests import Request
 
 from components.account_menu import AccountMenu
+from components.call_alerts import CallAlerts
+from components.call_bar import CallBar
 from components.connection_state import ConnectionState
 from livemon.access.guard import prefix_of
 from livemon.access.person import Person
 from livemon.access.roles import Right
 from livemon.node import Node
+from livemon.store.audit.acts import Act, Action, Outcome
 from livemon.store.errors import StoreError
 from livemon.texts import say
 from pages.card import card, words
 from pages.document import head
-from pages.live import LiveView
+from pages.elsewhere import Elsewhere, elsewhere
+from pages.for_admins import ADMIN_PAGES, AdminPage
+from pages.live import OPEN_CALL, LiveView
+from pages.rights import in_words, who_may, who_may_what
 
 _PARTING_SECONDS = 2.0
+_SILENCED_SECONDS = 0.1
+
+_RELOAD = """window.livemonLeaves || import((window.path_prefix || "") + "/assets/held_call.js")
+    .then(({ heldCall }) => heldCall.whenFree(() => location.reload()), () => location.reload())"""
+
+_SHOW_TAB = """document.querySelector('[data-testid="%s"]')?.scrollIntoView({block: "nearest", inline: "center"})"""
+"""On a narrow screen not all tabs are in sight."""
 
 _log = structlog.get_logger("livemon.pages")
 
@@ -46,13 +60,19 @@ class Pages(SubPages):
 class Shell:
     """One page of one person, from its first request until the browser or the session goes."""
 
-    def __init__(self, node: Node, person: Person, request: Request, client: Client) -> None:
+    def __init__(
+        self, node: Node, person: Person, request: Request, client: Client, found: Elsewhere | None = None
+    ) -> None:
+        """`found`: in which other workspace of the person's the call of the request's address is."""
+        self._found = found
         self._node = node
         self._person = person
         self._request = request
         self._client = client
         self._live: LiveView | None = None
         self._tab: Element | None = None
+        self._admin_tabs: dict[str, Element] = {}
+        self._connection: Element | None = None
         self._checked = True  # the first sub page is built within the request that the person came with
 
     def build(self) -> None:
@@ -63,12 +83,20 @@ class Shell:
         self._client.page_container.default_slot.children[0].tag = "div"
         with ui.element("div").classes("lm-shell"):
             self._header(watches)
-            if watches:
+            if watches and self._person.may(Right.TAKE_OVER):
                 self._insecure_notice()
+            CallBar().on("open", js_handler=OPEN_CALL)  # whose role is gone may still have the call that they had
+            if self._person.may(Right.MANAGE):
+                CallAlerts(user_id=self._person.user_id).on("open", js_handler=OPEN_CALL)
             with ui.element("main").classes("lm-main") as main:
                 self._main = main
                 with ui.element("div").classes("lm-pages"):
-                    routes = {"/": self._home, "/live": self._list, "/live/{call_id}": self._call}
+                    routes = {
+                        "/": self._home,
+                        "/live": self._list,
+                        "/live/{call_id}": self._call,
+                        **{page.path: partial(self._for_admins, page) for page in ADMIN_PAGES},
+                    }
                     Pages(dict(routes), self._show_lost)
         self._checked = False
         watching = cast("asyncio.Task[None]", background_tasks.create(self._until_ended(), name="session of a page"))
@@ -83,15 +111,19 @@ class Shell:
             if watches:
                 with ui.element("nav").classes("lm-tabs").props(f'aria-label="{say("nav.label")}"'):
                     self._tab = _link("/live", say("nav.live"), "").props('data-testid="nav-live-monitoring"')
+                    if self._person.may(Right.MANAGE):
+                        for page in ADMIN_PAGES:
+                            tab = _link(page.path, page.title, "").props(f'data-testid="{page.tab}"')
+                            self._admin_tabs[page.path] = tab
             ui.element("div").classes("lm-space")
             if watches:
-                ConnectionState()
+                self._connection = ConnectionState()
             role = say(f"role.{self._person.role.value}")
             AccountMenu(name=self._person.name, role=role, workspace=self._person.workspace)
 
     def _insecure_notice(self) -> None:
         """Hidden by shell.css unless the browser says that the page is not secure."""
-        role = "admin" if self._person.role.may(Right.MANAGE) else "other"
+        role = "admin" if self._person.may(Right.MANAGE) else "other"
         with (
             ui.element("div")
             .classes("lm-notice lm-insecure")
@@ -113,7 +145,17 @@ class Shell:
         return self._with_person(lambda person: self._show_live(person, None))
 
     def _call(self, call_id: str) -> Awaitable[None] | None:
-        return self._with_person(lambda person: self._show_live(person, call_id))
+        if self._checked:
+            self._show_call(self._person, call_id, self._found)
+            return None
+        return self._look_for(call_id)
+
+    async def _look_for(self, call_id: str) -> None:
+        found = await elsewhere(self._node, self._person, call_id)
+        await self._ask_again(lambda person: self._show_call(person, call_id, found))
+
+    def _for_admins(self, page: AdminPage) -> Awaitable[None] | None:
+        return self._with_person(lambda person: self._show_for_admins(person, page))
 
     def _with_person(self, show: Callable[[Person], None]) -> Awaitable[None] | None:
         """Build for the person of the request; later, for whoever the session's person is by then."""
@@ -130,8 +172,8 @@ class Shell:
             self._only(say("retry.title"))
             card("failed", say("retry.title"), say("retry.text"))
             return
-        if person is None or person.role is not self._person.role:
-            self._leave()  # what stands around the sub pages was drawn for the role that the person had
+        if person is None or (person.role, person.rights) != (self._person.role, self._person.rights):
+            self._leave()  # what stands around the sub pages was drawn for what the person might do
         else:
             show(person)
 
@@ -142,28 +184,48 @@ class Shell:
         self._only("")
         role = say(f"role.{person.role.value}")
         title = say("home.title", workspace=person.workspace)
-        with card("home", title, say("home.text", role=role)):
+        rights = self._node.settings.rights
+        with card("home", title, say("home.text", role=role, roles=in_words(who_may(rights, Right.WATCH)))):
             words("h2", say("home.who"))
-            with ui.element("table").classes("lm-who"):
-                for roles, what in (("home.live.who", "home.live"), ("home.all.who", "home.all")):
-                    with ui.element("tr"):
-                        words("th", say(roles)).props('scope="row"')
-                        words("td", say(what))
+            who_may_what(rights)
+
+    def _show_call(self, person: Person, call_id: str, found: Elsewhere | None) -> None:
+        if found is None:
+            self._show_live(person, call_id)
+            return
+        self._only(say("workspace.other.title", name=found.workspace.name))
+        found.show(at_once=self._checked)
 
     def _show_live(self, person: Person, call_id: str | None) -> None:
         if not self._may_watch(person):
-            self._only(say("forbidden.title"))
-            self._client.status_code = 403
-            card(
-                "forbidden",
-                say("forbidden.title"),
-                say("forbidden.text", name=person.name, role=say(f"role.{person.role.value}")),
-            )
+            title = say("forbidden.title", roles=in_words(who_may(self._node.settings.rights, Right.WATCH)))
+            self._only(title)
+            self._refuse(person, "/live")
+            text = say("forbidden.text", name=person.name, role=say(f"role.{person.role.value}"))
+            card("forbidden", title, text)
             return
         if self._live is None:
-            self._live = LiveView(self._main, user_id=person.user_id, connect_to=self._node.connect_to)
+            self._live = LiveView(self._main, person=person, connect_to=self._node.connect_to)
         self._live.show(call_id)
         self._entitle(say("nav.live"), live=True)
+
+    def _show_for_admins(self, person: Person, page: AdminPage) -> None:
+        if not person.may(Right.MANAGE):
+            self._only(page.forbidden_title)
+            self._refuse(person, page.path)
+            page.show_forbidden(person)
+            return
+        self._only(page.title)
+        _mark(self._admin_tabs.get(page.path), current=True)
+        self._client.run_javascript(_SHOW_TAB % page.tab)
+        page.show()
+
+    def _refuse(self, person: Person, path: str) -> None:
+        """Answer 403, and have it in the audit log."""
+        self._client.status_code = 403
+        who = (person.workspace, person.user_id, person.name)
+        address = self._request.client.host if self._request.client else ""
+        self._node.audit.refuse(Act(Action.ACCESS, Outcome.REFUSED, *who, subject=path, address=address))
 
     def _show_lost(self, path: str) -> None:
         self._only(say("not_found.title"))
@@ -179,26 +241,37 @@ class Shell:
 
     def _entitle(self, title: str, *, live: bool) -> None:
         ui.page_title(f"{title} · {say('brand')}" if title else say("brand"))
-        if self._tab is not None:
-            self._tab.props('aria-current="page"') if live else self._tab.props(remove="aria-current")
+        if self._connection is not None:  # the list says how it is; where there is none, nobody knows
+            self._connection.set_visibility(self._live is not None)
+        _mark(self._tab, current=live)
+        for tab in self._admin_tabs.values():
+            _mark(tab, current=False)
 
     @staticmethod
     def _may_watch(person: Person) -> bool:
-        return person.role.may(Right.WATCH)
+        return person.may(Right.WATCH)
 
     # ---- the end
 
     async def _until_ended(self) -> None:
-        """Close the page once the session or the role is gone: the server says what comes in its place."""
-        right = Right.WATCH if self._may_watch(self._person) else None
-        async with self._node.sessions.hold(self._person.session_id, right) as hold:
+        """Close the page once the session is gone or the role, and with it the rights, another: the server says what comes."""
+        async with self._node.sessions.hold(self._person.session_id, None, role=self._person.role) as hold:
             await hold.ended.wait()
         self._leave()
         await asyncio.sleep(_PARTING_SECONDS)  # for the browser to be told; then the page is deaf, whatever it does
+        self._client.outbox.stop()  # or it would empty the page, and take Mute and End Call from who is on a call
+        await asyncio.sleep(_SILENCED_SECONDS)
         self._client.delete()
 
     def _leave(self) -> None:
-        self._client.run_javascript("location.reload()")
+        """Load the page anew: at once, or when the call that one has is over, which is not cut for it."""
+        self._client.run_javascript(_RELOAD)
+
+
+def _mark(tab: Element | None, *, current: bool) -> None:
+    """Say of a tab whether it is the page that one is on."""
+    if tab is not None:
+        tab.props('aria-current="page"') if current else tab.props(remove="aria-current")
 
 
 def _link(href: str, text: str, classes: str) -> ui.element:

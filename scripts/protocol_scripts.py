@@ -18,6 +18,7 @@ WHAT = {
     "end": "The call is over, for good. Send what is left of the transcript first. `data` has `call_status` `ended` or `error`, `end_timestamp` and `disconnection_reason`.",
     "accept": "Yes to a claim (take-over). `data` is the call with `call_status` `taken_over`. Only on `yes` the agent is silenced; on no answer it holds its tongue and the script is sent again. It also writes the command's result.",
     "refuse": "No to a claim, at once, with a code of the page and words for the supervisor. It also writes the command's result. `accepted` means that Redis took an earlier accept whose answer never came: announce the call again as it is.",
+    "supervisor": "The supervisor whose claim has the call has not been heard for three seconds (`silent_ms`: for how long by now), or is heard again (empty). `other` means that somebody else has it by now: read your commands.",
     "result": "The result of any other command.",
 }
 _CALL, _CALLS, _EVENTS = "livemon:{ws}:call:<call_id>", "livemon:{ws}:calls", "livemon:{ws}:events"
@@ -29,6 +30,7 @@ KEYS = {
     "end": (_CALL, _CALLS, _EVENTS, _MEMBERS, _TRANSCRIPT, _TAP),
     "accept": (_CALL, _EVENTS),
     "refuse": (_CALL, _EVENTS),
+    "supervisor": (_CALL, _EVENTS),
     "result": (_CALL, _EVENTS),
 }
 HEAD = """\
@@ -46,6 +48,7 @@ Test vectors stand in [vectors/](vectors): `messages.json` has entries, events, 
 2. From the start, every 5 s: `TIME` (your offset to Redis's clock); `SET livemon:{ws}:runtime:<runtime_id> <JSON> EX 15`; `EXPIRE livemon:{ws}:runtime:<runtime_id>:calls 3600`, and the same for `…:commands`; `SMEMBERS …:calls`, and `end` the members that you do not have. For each call `HMGET <its hash> incarnation rev controller`, `ZSCORE livemon:{ws}:calls <call_id>`, `XREVRANGE <its transcript> + - COUNT 1` and `ZREVRANGE <its tap> 0 0 WITHSCORES`: then announce again, append again, or turn the audio on or off, as protocol.md says.
 3. In a connection of its own `XREAD BLOCK 2000 STREAMS livemon:{ws}:runtime:<runtime_id>:commands <last id>`, from `0`: do what is within its deadline, and say how it went (`result`, `accept` or `refuse`).
 4. Audio, while it is wanted, in a connection of its own: `SPUBLISH livemon:{ws:<call_id>}:audio:caller <packet>`.
+5. While a supervisor has a call, in a connection of its own: `SSUBSCRIBE livemon:{ws:<call_id>}:audio:supervisor:<claim_id>`, of the accepted claim alone; a message is one RTP packet. When none has come for 3 s, and when one comes again: `supervisor`.
 """
 
 

@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 
-from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import Browser, BrowserContext, expect
+
+WITHIN_MS = 60_000
+"""How long anything may take on a busy machine before a test gives up on it."""
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -15,6 +18,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+expect.set_options(timeout=WITHIN_MS)
 
 
 async def close(opened: Browser | BrowserContext) -> None:

@@ -17,7 +17,7 @@ from livemon.access.links import make_link
 from livemon.access.roles import Role
 from livemon.store.store import Store
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 180
 
 
 def clean_environment() -> dict[str, str]:
@@ -87,7 +87,7 @@ class LivemonProcess:
             assert time.monotonic() < deadline, f"livemon does not say «{words}»:\n{self.output[-4000:]}"
             time.sleep(0.02)
 
-    def run(self, *command: str, timeout: float = 60) -> tuple[int, str]:
+    def run(self, *command: str, timeout: float = 180) -> tuple[int, str]:
         """Run a command with these settings to its end: the exit code, and all that it has said."""
         self.folder.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
@@ -104,7 +104,7 @@ class LivemonProcess:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2, context=any_certificate()) as answer:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=10, context=any_certificate()) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -115,36 +115,37 @@ class LivemonProcess:
             return 0
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
     def kill(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(120)
 
     # --- people
 
     @property
     def database_url(self) -> str:
-        return f"sqlite+aiosqlite:///{self.folder / 'data' / 'livemon.db'}"
+        own = f"sqlite+aiosqlite:///{self.folder / 'data' / 'livemon.db'}"
+        return self.settings.get("LIVEMON_DATABASE_URL", own)
 
-    async def link_token(self, name: str | None = None, role: Role = Role.ADMIN) -> str:
+    async def link_token(self, name: str | None = None, role: Role = Role.ADMIN, workspace: str = "default") -> str:
         """A token that signs somebody in once; the person and the role are there from now on."""
         store = Store(self.database_url)
         await store.open()
         try:
-            return await make_link(store, name=name, role=role)
+            return await make_link(store, name=name, role=role, workspace=workspace)
         finally:
             await store.close()
 
-    async def cookie(self, name: str | None = None, role: Role = Role.ADMIN) -> str:
+    async def cookie(self, name: str | None = None, role: Role = Role.ADMIN, workspace: str = "default") -> str:
         """The session cookie's value of somebody who has just signed in."""
-        token = await self.link_token(name, role)
+        token = await self.link_token(name, role, workspace)
         return await asyncio.to_thread(self._use_link, token)
 
     def _use_link(self, token: str) -> str:
         body = json.dumps({"token": token}).encode()
         headers = {"Content-Type": "application/json", "Origin": self.url}
         request = urllib.request.Request(f"{self.url}/sign-in/link", body, headers)
-        with urllib.request.urlopen(request, timeout=20, context=any_certificate()) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=any_certificate()) as answer:
             return answer.headers["Set-Cookie"].split(";")[0].partition("=")[2]

@@ -11,6 +11,7 @@ import redis
 from livemon.doctor import examine, report
 from livemon.finding import Finding, Grade
 from livemon.settings import Settings
+from livemon.store.store import Store
 from tests.certificates import make_certificate
 from tests.conftest import ValkeyProcess, free_port
 
@@ -70,12 +71,48 @@ async def test_a_good_redis_of_ones_own_is_fine(given, valkey_url):
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql://db/livemon", "cannot use postgresql"),
-        ("no address", "is no address"),
+        ("mysql://ada:pass-word@db/livemon", "mysql databases are not supported"),
+        ("no address", "not the address of a database"),
+        (
+            "postgresql://ada:pass-word@127.0.0.1:1/livemon",
+            "livemon at 127.0.0.1:1 cannot be used (Connection refused)",
+        ),
     ],
 )
-async def test_a_database_that_this_version_cannot_use_is_a_problem(given, url, says):
-    assert says in (await found(database_url=url, **given))[Grade.PROBLEM]
+async def test_a_database_that_cannot_be_used_is_a_problem(given, url, says):
+    said = await found(database_url=url, **given)
+    assert says in said[Grade.PROBLEM]
+    assert "pass-word" not in "".join(said.values())
+
+
+async def test_a_good_postgresql_is_fine_and_is_not_changed(given, postgres, new_database):
+    name = new_database()
+    for _ in range(2):
+        said = await found(database_url=postgres.url(name), **given)
+        assert (said[Grade.PROBLEM], said[Grade.WARNING]) == ("", "")
+        assert f"The PostgreSQL database {name} at 127.0.0.1:{postgres.port} answers (PostgreSQL " in said[Grade.OK]
+        assert "will be given its tables" in said[Grade.OK]
+    store = Store(postgres.url(name))
+    await store.open()
+    await store.close()
+    assert "has livemon's tables" in (await found(database_url=postgres.url(name), **given))[Grade.OK]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "do"),
+    [
+        ("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "may not make tables", "GRANT USAGE, CREATE"),
+        ("REVOKE USAGE ON SCHEMA public FROM PUBLIC", "may not make tables", "GRANT USAGE, CREATE"),
+        ("DROP SCHEMA public", "may not make tables", "GRANT USAGE, CREATE"),
+    ],
+)
+async def test_a_postgresql_that_gives_too_few_rights_is_a_problem(given, postgres, new_database, spoil, says, do):
+    name = new_database()
+    postgres.sql("DO $$ BEGIN CREATE ROLE poor LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    postgres.sql("GRANT CREATE ON SCHEMA public TO PUBLIC", spoil, database=name)
+    said = await found(database_url=postgres.url(name, "poor"), **given)
+    assert says in said[Grade.PROBLEM]
+    assert do in said[Grade.PROBLEM]
 
 
 @pytest.mark.parametrize("damage", ["in the middle", "nonsense"])

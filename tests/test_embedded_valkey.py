@@ -48,7 +48,7 @@ def pid_of(url: str) -> int:
 
 
 async def gone(pid: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
             await asyncio.sleep(0.02)
 
@@ -92,7 +92,7 @@ async def test_ended_from_outside_it_is_started_again_with_its_data(server):
     assert await client.execute_command("WAITAOF", 1, 0, 20_000) == [1, 0]  # on disk, which takes up to a second
     await client.aclose()
     psutil.Process(before).kill()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 assert await ask(server.url, "GET", "call") == b"c1"
@@ -201,7 +201,7 @@ async def test_its_parent_killed_it_ends_with_all_it_had_and_the_next_one_takes_
     await owner.wait()
     successor = EmbeddedValkey(folder, int(url.split(":")[2].split("/")[0]))
     starting = asyncio.create_task(successor.start())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(successor._locks) == 0:
             await asyncio.sleep(0.01)
     assert not starting.done()

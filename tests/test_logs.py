@@ -26,7 +26,7 @@ except ValueError:
 
 def said(level: str, form: str) -> list[str]:
     command = [sys.executable, "-c", SAYS % (level, form)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
     assert done.stdout == ""
     return done.stderr.splitlines()
 
@@ -56,3 +56,22 @@ def test_for_people_a_line_has_no_colours_in_a_file_and_no_variables_in_a_traceb
 def test_a_level_leaves_out_what_is_below_it():
     events = [json.loads(line)["event"] for line in said("error", "json")]
     assert events == ["A part failed."]
+
+
+FORGES = """
+import logging, structlog
+from livemon import logs
+logs.configure("info", "console")
+structlog.get_logger("livemon.test").info("Dropped.", call_id="a\\n2026-01-01 [info] forged\\x1b[2J\\u202e")
+logging.getLogger("some.library").warning("b\\r\\nforged %s", "\\x9b2J\\x07")
+"""
+
+
+def test_what_others_wrote_makes_no_lines_and_says_nothing_to_the_terminal():
+    command = [sys.executable, "-c", FORGES]
+    done = subprocess.run(command, capture_output=True, timeout=180, check=True)
+    lines = done.stderr.decode().removesuffix("\n").split("\n")
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+    assert "forged" in lines[0]
+    assert "forged" in lines[1]

@@ -5,8 +5,8 @@ done: an endpoint reads `person_of` and asks `Person.may`.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from importlib.metadata import version
 from urllib.parse import quote, urlsplit
@@ -16,15 +16,18 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from livemon.store.audit.log import AuditLog
 from livemon.store.errors import StoreError
 
+from .cookie import COOKIE, cookies_of
+from .errors import KeyRefused, TooManyFailures
+from .key_bearers import key_of, refused_elsewhere
 from .person import Person
+from .renewal import renewing
 from .sessions import Sessions
 
-COOKIE = "livemon_session"
-MAX_COOKIES = 4
-"""Several of the same name may come (other paths, other domains); more are an attack or a mess."""
-MAX_COOKIE_HEADER = 16_384
+__all__ = ["COOKIE", "Guard", "cookies_of", "person_of", "prefix_of"]
+
 MAX_NEXT = 2_000
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -39,11 +42,20 @@ class Entry(Enum):
 
     OPEN = auto()
     SIGNED_IN = auto()
+    SERVERS = auto()
+    """For other servers' requests, which have neither an Origin nor a cookie: each proves by itself who it is from."""
 
 
 PATHS: tuple[tuple[str, Entry], ...] = (
     ("/sign-in", Entry.OPEN),
     ("/sign-in/link", Entry.OPEN),
+    ("/sign-in/*", Entry.OPEN),
+    ("/sign-in/*/callback", Entry.OPEN),
+    ("/sign-in/*/back-channel-logout", Entry.SERVERS),
+    ("/join", Entry.OPEN),
+    ("/join/look", Entry.OPEN),
+    ("/join/accept", Entry.OPEN),
+    ("/join/with/*", Entry.OPEN),
     ("/healthz", Entry.OPEN),
     ("/metrics", Entry.OPEN),
     ("/favicon.ico", Entry.OPEN),
@@ -56,7 +68,14 @@ PATHS: tuple[tuple[str, Entry], ...] = (
     (f"{_NICEGUI}/esm/", Entry.OPEN),
     ("/", Entry.SIGNED_IN),
 )
-"""The first that fits counts: a path with a slash at its end means everything below it, any other itself alone."""
+"""The first that fits counts: a path with a slash at its end means everything below it, any other itself alone;
+a star is one part of a path, whatever it is."""
+
+OPEN_TO_KEYS = ("/feed/", "/calls/", "/listeners/", "/take-overs/")
+"""Below which an API key may ask: the calls. Pages and whatever is about people are for people who are signed in."""
+
+GOES_ON = re.compile(r"/calls/[^/]+/end|/listeners/[^/]+/stop|/take-overs/[^/]+/cancel|/sign-out")
+"""What is done while the store is away too, for whoever it knew a little while ago: ending a call, leaving one, or livemon."""
 
 
 def entry_of(path: str) -> Entry:
@@ -64,7 +83,15 @@ def entry_of(path: str) -> Entry:
     for listed, entry in PATHS:
         if path == listed or (listed.endswith("/") and path.startswith(listed)):
             return entry
+        if "*" in listed and _parts_fit(path.split("/"), listed.split("/")):
+            return entry
     return Entry.SIGNED_IN
+
+
+def _parts_fit(parts: list[str], listed: list[str]) -> bool:
+    """Part for part the same, where no star stands; there it is any but an empty one."""
+    fits = (bool(part) if wanted == "*" else part == wanted for part, wanted in zip(parts, listed, strict=False))
+    return len(parts) == len(listed) and all(fits)
 
 
 def person_of(connection: HTTPConnection) -> Person | None:
@@ -73,20 +100,15 @@ def person_of(connection: HTTPConnection) -> Person | None:
     return person if isinstance(person, Person) else None
 
 
-def cookies_of(connection: HTTPConnection) -> list[str]:
-    """What the browser sent as our cookie: one as a rule, several if others have set some of the same name."""
-    header = ";".join(connection.headers.getlist("cookie"))
-    if len(header) > MAX_COOKIE_HEADER:
-        return []
-    pairs = (part.partition("=") for part in header.split(";"))
-    values = [value.strip().strip('"') for name, _, value in pairs if name.strip() == COOKIE]
-    return [value for value in dict.fromkeys(values) if value][:MAX_COOKIES]
-
-
 def prefix_of(connection: HTTPConnection) -> str:
     """The path that a proxy has put before ours, to be put before an address that we send; empty as a rule."""
     prefix = (connection.headers.get("x-forwarded-prefix", "") + connection.scope.get("root_path", "")).rstrip("/")
     return prefix if re.fullmatch(r"(/[\w.~-]+)+", prefix, re.ASCII) else ""
+
+
+def _without_prefix(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What is no path must not get into a page, and NiceGUI writes it there as it comes."""
+    return [header for header in headers if header[0] != b"x-forwarded-prefix"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +119,12 @@ class _Refusal:
     status: int
     close_code: int
     message: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def response(self) -> Response:
         body = {"error": {"code": self.code, "message": self.message}}
-        return JSONResponse(body, self.status, headers={"Cache-Control": "no-store"})
+        return JSONResponse(body, self.status, headers={"Cache-Control": "no-store", **self.headers})
 
 
 _NOT_SIGNED_IN = _Refusal(
@@ -115,19 +138,34 @@ _CROSS_SITE = _Refusal(
     "livemon stands behind a proxy, the proxy has to pass the Host header on, or LIVEMON_PUBLIC_URL has to say the "
     "address that people open.",
 )
+_NOT_FOR_KEYS = _Refusal(
+    "forbidden",
+    403,
+    4403,
+    "This is not open to API keys, so nothing was done: they are for watching calls and acting on them. Sign in as a person "
+    "to do this.",
+)
 
 
 class Guard:
     """ASGI middleware. `sessions` may be given as a callable, for an application that is made before its node.
 
-    `public_url` is the address that people open, if the Host header that arrives here is another one.
+    `public_url` is the address that people open, if the Host header that arrives here is another one; `audit` is where
+    refusals of API keys are noted; `on_cross_site` is told of what other sites have browsers do.
     """
 
     def __init__(
-        self, app: ASGIApp, *, sessions: Sessions | Callable[[], Sessions], public_url: str | None = None
+        self,
+        app: ASGIApp,
+        *,
+        sessions: Sessions | Callable[[], Sessions],
+        public_url: str | None = None,
+        audit: AuditLog | None = None,
+        on_cross_site: Callable[[HTTPConnection], None] | None = None,
     ) -> None:
-        self._app = app
+        self._app, self._on_cross_site = app, on_cross_site
         self._sessions: Callable[[], Sessions] = (lambda: sessions) if isinstance(sessions, Sessions) else sessions
+        self._audit = audit
         self._public_origin = _origin(public_url) if public_url else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,30 +178,74 @@ class Guard:
             await _refuse(connection, person, receive, send)
             return
         state = {**scope.get("state", {}), "person": person}
-        await self._app({**scope, "state": state}, receive, send)
+        scope = {**scope, "state": state}
+        if not prefix_of(connection):
+            scope["headers"] = _without_prefix(scope["headers"])
+        if person is not None and scope["type"] == "http":
+            send = renewing(self._sessions().renew, connection, person, send)
+        await self._app(scope, receive, send)
 
     async def _admit(self, connection: HTTPConnection) -> Person | _Refusal | None:
         """Who comes in, None where that does not matter, or why nobody does."""
-        unsafe = connection.scope["type"] != "http" or connection.scope["method"] not in _SAFE_METHODS
+        is_http, entry = connection.scope["type"] == "http", entry_of(_path(connection))
+        if is_http and entry is Entry.SERVERS:
+            return None
+        if entry is Entry.SIGNED_IN and (key := key_of(connection)) is not None:
+            return await self._admit_key(connection, key)
+        unsafe = not is_http or connection.scope["method"] not in _SAFE_METHODS
         if unsafe and not self._is_from_us(connection):
+            if self._on_cross_site is not None:
+                self._on_cross_site(connection)
             return _CROSS_SITE
-        if entry_of(_path(connection)) is Entry.OPEN:
+        if entry is not Entry.SIGNED_IN:
             return None
         try:
             for cookie in cookies_of(connection):
                 if person := await self._sessions().find(cookie):
                     return person
         except StoreError as error:
+            if known := self._known(connection):
+                return known
             _log.warning("nobody can be let in", why=str(error))
             return _Refusal("store_away", 503, 1013, str(error))
         return _NOT_SIGNED_IN
+
+    async def _admit_key(self, connection: HTTPConnection, key: str) -> Person | _Refusal:
+        """Which machine comes in, or why none does. No cookie counts then, and no browser sends a key by itself, so that an
+        Origin need not be there."""
+        if connection.headers.getlist("origin") and not self._is_from_us(connection):
+            return _CROSS_SITE
+        keys, path = self._sessions().keys, _path(connection)
+        address = connection.client.host if connection.client else ""
+        try:
+            person = await keys.admit(key, address, self._audit)
+        except KeyRefused as error:
+            challenge = {"WWW-Authenticate": 'Bearer realm="livemon", error="invalid_token"'}
+            return _Refusal("unauthenticated", 401, 4401, str(error), challenge)
+        except TooManyFailures as error:
+            return _Refusal("sign_in_limited", 429, 1013, str(error), {"Retry-After": str(error.wait_s)})
+        except StoreError as error:
+            known = keys.recollect(key) if connection.scope["type"] == "http" and GOES_ON.fullmatch(path) else None
+            return known or _Refusal("store_away", 503, 1013, str(error))
+        if path.startswith(OPEN_TO_KEYS):
+            return person
+        if self._audit is not None:
+            self._audit.refuse(refused_elsewhere(person, path, address))
+        return _NOT_FOR_KEYS
+
+    def _known(self, connection: HTTPConnection) -> Person | None:
+        """Who it was a little while ago, for what must go on without the store."""
+        if connection.scope["type"] != "http" or not GOES_ON.fullmatch(_path(connection)):
+            return None
+        known = (self._sessions().recollect(cookie) for cookie in cookies_of(connection))
+        return next((person for person in known if person is not None), None)
 
     def _is_from_us(self, connection: HTTPConnection) -> bool:
         origins, hosts = connection.headers.getlist("origin"), connection.headers.getlist("host")
         if len(origins) != 1 or len(hosts) != 1:
             return False
         origin = _origin(origins[0])
-        if origin is None:
+        if origin is None or (connection.scope["scheme"] in ("https", "wss") and origin[0] != "https"):
             return False
         return origin in (self._public_origin, _origin(f"{origin[0]}://{hosts[0]}"))
 

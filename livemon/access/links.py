@@ -5,24 +5,42 @@ and a role taken away before it is used stays taken away. Only a hash of its tok
 """
 
 import secrets
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlmodel import col, delete, select, update
+from sqlmodel import col, delete, func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from livemon.store.audit.acts import Act, Action, Outcome
+from livemon.store.audit.log import AuditLog
 from livemon.store.instants import Now, to_ms, utc_now
 from livemon.store.store import Store
-from livemon.store.tables import Membership, Session, SignInLink, Workspace
+from livemon.store.tables import Membership, Session, SignInLink, User, Workspace
 
 from .errors import LinkUsed
-from .members import put_role, user_named, workspace_with
-from .roles import Role
+from .members import lock_workspace, put_role, role_of, user_named
+from .roles import RANK, Role
 
 FIRST_ADMIN = "Admin"
 LIFETIME = timedelta(minutes=15)
 KEPT = timedelta(days=30)
 """How long a link that has expired stays in the store."""
 MAX_TOKEN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """Who is about to be let in by a link; `workspace` is its slug."""
+
+    user_id: str
+    name: str
+    workspace: str
+
+
+Recording = Callable[[AsyncSession, Entering], Awaitable[None]]
+"""Writes into the transaction that uses the link up; what it raises keeps the link good."""
 
 
 async def make_link(
@@ -32,36 +50,73 @@ async def make_link(
     role: Role = Role.ADMIN,
     workspace: str = "default",
     ttl: timedelta = LIFETIME,
+    audit: AuditLog | None = None,
     now: Now = utc_now,
 ) -> str:
     """A token (a secret, fit for an address) that signs in the person called `name`, the first Admin if left out.
 
-    Makes them a member of `workspace` in `role`, at once. Raises `BadName`, `UnknownWorkspace`, `StoreError`.
+    Makes them a member of `workspace` in `role`, at once, and has it in the `audit` log, if given. If they are more by it
+    than they were, whoever is signed in by that name already is out, everywhere: the name alone does not say that it is the
+    person who is meant. Raises `BadName`, `UnknownWorkspace`, `StoreError`.
     """
     token = secrets.token_urlsafe(32)
     moment = now()
     async with store.session() as session:
-        workspace_id = await workspace_with(session, workspace)
+        workspace_id = await lock_workspace(session, workspace)
         user_id = await user_named(session, FIRST_ADMIN if name is None else name, email="", now_ms=to_ms(moment))
+        before = await role_of(session, user_id, workspace_id)
         await put_role(session, user_id, workspace_id, role, now_ms=to_ms(moment))
-        await session.exec(delete(SignInLink).where(col(SignInLink.expires_at) < to_ms(moment - KEPT)))
-        session.add(
-            SignInLink(
-                id=_hash(token),
-                user_id=user_id,
-                workspace_id=workspace_id,
-                created_at=to_ms(moment),
-                expires_at=to_ms(moment + ttl),
-            )
-        )
+        if before not in RANK or RANK.index(role) > RANK.index(Role(before)):
+            await _sign_out(session, user_id, audit, now_ms=to_ms(moment))
+        await put_link(session, token, user_id, workspace_id, now=moment, ttl=ttl)
+        if audit is not None:
+            made = Act(Action.SIGN_IN_LINK, Outcome.DONE, workspace, subject=name or FIRST_ADMIN, detail={"role": role})
+            await audit.add(session, made)
         await session.commit()
     return token
 
 
-async def use_link(store: Store, token: str, *, now: Now = utc_now) -> tuple[str, str]:
+async def _sign_out(session: AsyncSession, user_id: str, audit: AuditLog | None, *, now_ms: int) -> None:
+    """End all that somebody has open, in every workspace, and forget the links that would let them in."""
+    await session.exec(delete(SignInLink).where(col(SignInLink.user_id) == user_id, col(SignInLink.used_at).is_(None)))
+    running = (col(Session.user_id) == user_id, col(Session.ended_at).is_(None))
+    by_workspace = (
+        select(Workspace.slug, User.name, func.count())
+        .join(Session, col(Session.workspace_id) == col(Workspace.id))
+        .join(User, col(User.id) == col(Session.user_id))
+        .where(*running)
+        .group_by(col(Workspace.slug), col(User.name))
+    )
+    found = (await session.exec(by_workspace)).all()
+    await session.exec(update(Session).where(*running).values(ended_at=now_ms, id_token=None))
+    if audit is not None:
+        for slug, name, ended in found:
+            facts = {"reason": "link_made", "ended": ended}
+            await audit.add(session, Act(Action.SESSION_END, Outcome.DONE, slug, subject=name, detail=facts))
+
+
+async def put_link(
+    session: AsyncSession, token: str, user_id: str, workspace_id: str, *, now: datetime, ttl: timedelta = LIFETIME
+) -> None:
+    """Have a token sign somebody in, within a transaction; forgets those that expired long ago."""
+    await session.exec(delete(SignInLink).where(col(SignInLink.expires_at) < to_ms(now - KEPT)))
+    session.add(
+        SignInLink(
+            id=_hash(token),
+            user_id=user_id,
+            workspace_id=workspace_id,
+            created_at=to_ms(now),
+            expires_at=to_ms(now + ttl),
+        )
+    )
+
+
+async def use_link(
+    store: Store, token: str, *, recording: Recording | None = None, now: Now = utc_now
+) -> tuple[str, str]:
     """Use the link up, and say who may enter: user's id and workspace's slug. Of any number at once one gets them.
 
-    Raises `LinkUsed` for all others, `StoreError`.
+    Raises `LinkUsed` for all others, `StoreError`, and whatever `recording` does.
     """
     if not 0 < len(token) <= MAX_TOKEN:
         raise LinkUsed
@@ -77,8 +132,9 @@ async def use_link(store: Store, token: str, *, now: Now = utc_now) -> tuple[str
         if used.rowcount != 1:
             raise LinkUsed
         whose = (
-            select(SignInLink.user_id, Workspace.slug)
+            select(SignInLink.user_id, User.name, Workspace.slug)
             .where(col(SignInLink.id) == link_id)
+            .join(User, col(User.id) == col(SignInLink.user_id))
             .join(Workspace, col(Workspace.id) == col(SignInLink.workspace_id))
             .join(
                 Membership,
@@ -87,10 +143,12 @@ async def use_link(store: Store, token: str, *, now: Now = utc_now) -> tuple[str
             )
         )
         found = (await session.exec(whose)).first()
+        if found is not None and recording is not None:
+            await recording(session, Entering(*found))
         await session.commit()
     if found is None:  # no member any more
         raise LinkUsed
-    user_id, slug = found
+    user_id, _, slug = found
     return user_id, slug
 
 

@@ -1,22 +1,25 @@
 """Who belongs to a workspace, and in which role.
 
 A change counts from the next look at it: at once for what is asked, within two seconds for what is open already
-(`Sessions.hold`). It does not ask who makes the change; that is for whoever calls.
+(`Sessions.hold`). It does not ask who makes the change: what an Admin may is in `member_changes`.
+
+Changes of who belongs to a workspace go one after the other, on any database: each has first the workspace's row to itself.
 """
 
 import secrets
+import unicodedata
 
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, delete, select, update
+from sqlmodel import col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from livemon.store.instants import Now, to_ms, utc_now
 from livemon.store.store import Store
-from livemon.store.tables import Membership, Session, SignInLink, User, Workspace
+from livemon.store.tables import Invitation, Membership, Session, SignInLink, User, Workspace
+from livemon.store.upsert import insert
 
 from .errors import BadName, UnknownUser, UnknownWorkspace
-from .roles import Role
+from .roles import RIGHTS, Right, Role
 
 MAX_NAME = 100
 
@@ -38,7 +41,7 @@ async def set_role(store: Store, user_id: str, workspace: str, role: Role, *, no
     Raises `UnknownWorkspace`, `UnknownUser`, `StoreError`.
     """
     async with store.session() as session:
-        workspace_id = await workspace_with(session, workspace)
+        workspace_id = await lock_workspace(session, workspace)
         await put_role(session, user_id, workspace_id, role, now_ms=to_ms(now()))
         await session.commit()
 
@@ -49,17 +52,38 @@ async def remove(store: Store, user_id: str, workspace: str, *, now: Now = utc_n
     Harmless if they are no member. Raises `UnknownWorkspace`, `StoreError`.
     """
     async with store.session() as session:
-        workspace_id = await workspace_with(session, workspace)
-        for table in (Membership, SignInLink):
-            of_member = (col(table.user_id) == user_id, col(table.workspace_id) == workspace_id)
-            await session.exec(delete(table).where(*of_member))
-        running = (
-            col(Session.user_id) == user_id,
-            col(Session.workspace_id) == workspace_id,
-            col(Session.ended_at).is_(None),
-        )
-        await session.exec(update(Session).where(*running).values(ended_at=to_ms(now())))
+        await take_out(session, user_id, await lock_workspace(session, workspace), now_ms=to_ms(now()))
         await session.commit()
+
+
+def shown_name(name: str) -> str:
+    """A person's name with single spaces. Raises `BadName`."""
+    shown = " ".join(name.split())
+    if not 0 < len(shown) <= MAX_NAME or not shown.isprintable():
+        raise BadName(MAX_NAME)
+    return shown
+
+
+def as_seen(shown: str) -> str:
+    """What two names have in common that look the same but for their case, their widths, or what nobody sees in them.
+
+    Letters of other scripts that look like Latin ones are told apart all the same.
+    """
+    seen = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", shown).casefold())
+    return " ".join("".join(one for one in seen if one not in _UNSEEN).split())
+
+
+_UNSEEN = frozenset(
+    chr(code)
+    for first, last in ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180F), (0x115F, 0x1160), (0x17B4, 0x17B5))
+    for code in (*range(first, last + 1), 0x034F, 0x3164, 0xFFA0)
+)
+"""Without a shape of their own though they count as letters or marks (Unicode, Default_Ignorable_Code_Point)."""
+
+
+def name_key(shown: str) -> str:
+    """`User.key` of somebody who is known by their name."""
+    return f"name:{shown.casefold()}"
 
 
 async def workspace_with(session: AsyncSession, slug: str) -> str:
@@ -70,24 +94,80 @@ async def workspace_with(session: AsyncSession, slug: str) -> str:
     return found
 
 
+async def lock_workspace(session: AsyncSession, slug: str) -> str:
+    """As `workspace_with`; until the transaction is over no other one changes who belongs to it, or what they are.
+
+    The first thing in a transaction: what it reads from then on stays so. Raises `UnknownWorkspace`.
+    """
+    await session.exec(update(Workspace).where(col(Workspace.slug) == slug).values(name=Workspace.name))
+    return await workspace_with(session, slug)
+
+
 async def user_named(session: AsyncSession, name: str, *, email: str, now_ms: int) -> str:
     """As `find_or_create`, within a transaction; two who ask at once get the same person."""
-    shown = " ".join(name.split())
-    if not 0 < len(shown) <= MAX_NAME or not shown.isprintable():
-        raise BadName(MAX_NAME)
-    key = f"name:{shown.casefold()}"
+    shown = shown_name(name)
+    key = name_key(shown)
     person = {"id": secrets.token_hex(8), "key": key, "name": shown, "email": email, "created_at": now_ms}
-    await session.exec(insert(User).values(person).on_conflict_do_nothing(index_elements=["key"]))
+    await session.exec(insert(session, User).values(person).on_conflict_do_nothing(index_elements=["key"]))
     return (await session.exec(select(User.id).where(col(User.key) == key))).one()
 
 
+async def role_of(session: AsyncSession, user_id: str, workspace_id: str) -> str | None:
+    """What they are there; None for who is no member."""
+    own = (col(Membership.user_id) == user_id, col(Membership.workspace_id) == workspace_id)
+    return (await session.exec(select(Membership.role).where(*own))).first()
+
+
+async def other_admins(session: AsyncSession, user_id: str, workspace_id: str) -> int:
+    """How many Admins the workspace has without them."""
+    others = (
+        col(Membership.workspace_id) == workspace_id,
+        col(Membership.role) == Role.ADMIN.value,
+        col(Membership.user_id) != user_id,
+    )
+    return (await session.exec(select(func.count()).select_from(Membership).where(*others))).one()
+
+
+async def take_out(session: AsyncSession, user_id: str, workspace_id: str, *, now_ms: int) -> list[str]:
+    """As `remove`, within a transaction that has the workspace's row; gives the ids of the sessions that it ends.
+
+    What the invitations gave by which they came is forgotten: another one gives what it says. Those that they have made and
+    nobody has used are revoked.
+    """
+    for table in (Membership, SignInLink):
+        of_member = (col(table.user_id) == user_id, col(table.workspace_id) == workspace_id)
+        await session.exec(delete(table).where(*of_member))
+    came_by = (col(Invitation.used_by) == user_id, col(Invitation.workspace_id) == workspace_id)
+    await session.exec(update(Invitation).where(*came_by).values(used_by=None))
+    await _revoke_invitations_by(session, user_id, workspace_id, now_ms=now_ms)
+    running = (
+        col(Session.user_id) == user_id,
+        col(Session.workspace_id) == workspace_id,
+        col(Session.ended_at).is_(None),
+    )
+    ending = list((await session.exec(select(Session.id).where(*running))).all())
+    await session.exec(update(Session).where(*running).values(ended_at=now_ms, id_token=None))
+    return ending
+
+
 async def put_role(session: AsyncSession, user_id: str, workspace_id: str, role: Role, *, now_ms: int) -> None:
-    """As `set_role`, within a transaction."""
+    """As `set_role`, within a transaction that has the workspace's row.
+
+    Whoever may not invite any more leaves no way in: what they have made and nobody has used is revoked.
+    """
     member = {"user_id": user_id, "workspace_id": workspace_id, "role": role.value, "created_at": now_ms}
-    put = insert(Membership).values(member)
+    put = insert(session, Membership).values(member)
     try:
         await session.exec(
             put.on_conflict_do_update(index_elements=["user_id", "workspace_id"], set_={"role": role.value})
         )
     except IntegrityError as error:
         raise UnknownUser(user_id) from error
+    if Right.MANAGE not in RIGHTS[role]:
+        await _revoke_invitations_by(session, user_id, workspace_id, now_ms=now_ms)
+
+
+async def _revoke_invitations_by(session: AsyncSession, user_id: str, workspace_id: str, *, now_ms: int) -> None:
+    theirs = (col(Invitation.created_by) == user_id, col(Invitation.workspace_id) == workspace_id)
+    unused = (col(Invitation.used_at).is_(None), col(Invitation.revoked_at).is_(None))
+    await session.exec(update(Invitation).where(*theirs, *unused).values(revoked_at=now_ms))

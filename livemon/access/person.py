@@ -1,13 +1,17 @@
 """Who asks: one person, in one workspace, through one session, as they were at the moment of asking."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .roles import Right, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`workspace` is its slug; `session_id` names the session (`Sessions.person`, `end`, `hold`), and is no secret."""
+    """`workspace` is its slug; `session_id` names the session (`Sessions.person`, `end`, `hold`), and is no secret.
+
+    An API key is somebody too: it has its name, `key:…` for both ids, and the role of a Member, which is the least.
+    `stale`: the session's cookie was given for another role, and is to be renewed.
+    """
 
     user_id: str
     name: str
@@ -15,6 +19,8 @@ class Person:
     role: Role
     workspace: str
     session_id: str
+    rights: frozenset[Right]
+    stale: bool = field(default=False, compare=False)
 
     def may(self, right: Right) -> bool:
-        return self.role.may(right)
+        return right in self.rights

@@ -6,21 +6,35 @@ from enum import IntEnum
 from fastapi import Request
 from starlette.responses import JSONResponse
 
+from livemon.access.roles import Right
+
 _STATUS: Mapping[str, int] = {
     "unauthenticated": 401,
     "forbidden": 403,
     "cross_site": 403,
     "link_used": 403,
+    "invitation_used": 403,
     "not_found": 404,
+    "last_admin": 409,
+    "role_by_provider": 409,
+    "by_provider": 409,
+    "elsewhere": 409,
+    "already_used": 409,
+    "name_taken": 409,
     "unsupported": 409,
     "already_ended": 409,
+    "talking": 409,
     "refused": 409,
+    "too_many_keys": 409,
     "bad_request": 400,
     "microphone_refused": 400,
+    "sign_in_limited": 429,
     "internal": 500,
     "failed": 502,
     "redis_away": 503,
     "store_away": 503,
+    "not_ready": 503,
+    "not_recorded": 503,
     "too_many": 503,
     "too_late": 504,
     "no_answer": 504,
@@ -42,9 +56,9 @@ class CloseCode(IntEnum):
 class ApiError(Exception):
     """An answer other than success; `message` is shown to a person: what happened, what it means, what to do."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.code, self.message = code, message
+        self.code, self.message, self.headers = code, message, headers
 
     @property
     def status(self) -> int:
@@ -52,7 +66,7 @@ class ApiError(Exception):
 
     @property
     def response(self) -> JSONResponse:
-        return JSONResponse({"error": {"code": self.code, "message": self.message}}, self.status)
+        return JSONResponse({"error": {"code": self.code, "message": self.message}}, self.status, self.headers)
 
 
 class NotSignedIn(ApiError):
@@ -63,9 +77,21 @@ class NotSignedIn(ApiError):
 
 
 class Forbidden(ApiError):
-    def __init__(self) -> None:
-        message = "Live Monitoring is for Admins and Developers. Ask an admin of your workspace to give you that role."
-        super().__init__("forbidden", message)
+    """Somebody lacks a right (docs/rights.md)."""
+
+    def __init__(self, right: Right) -> None:
+        super().__init__("forbidden", f"{_NOT_FOR_YOU[right]} Ask an admin of your workspace for a role that does.")
+
+
+_NOT_FOR_YOU = {
+    Right.WATCH: "Your role does not include Live Monitoring, so nothing was done.",
+    Right.READ: "Your role does not include reading transcripts.",
+    Right.UNMASKED: "Your role does not include numbers and addresses as they are.",
+    Right.LISTEN: "Your role does not include listening to calls, so you do not hear this one. The call goes on.",
+    Right.TAKE_OVER: "Your role does not include taking calls over, so nobody was asked for this one. It is as it was.",
+    Right.END: "Your role does not include ending calls, so this one goes on.",
+    Right.MANAGE: "Your role does not include managing the workspace, so nothing was changed.",
+}
 
 
 async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:

@@ -1,20 +1,28 @@
 """Starting and stopping Live Listen (docs/interfaces.md, «Endpoints»).
 
 Whether somebody may listen is looked at here, at the moment of use, and goes on being looked at: the listener ends with
-the session or the role that started it.
+the session or the right that started it.
 """
+
+from functools import partial
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from livemon.access.guard import person_of
+from livemon.access.person import Person
+from livemon.access.roles import Right
 from livemon.media.errors import ListenError
+from livemon.media.listening import Answer
 from livemon.media.offer import MAX_OFFER
+from livemon.store.audit.acts import Action, Outcome
+from livemon.workspace import Workspace
 
 from .body import read_body
 from .errors import ApiError, NotSignedIn
-from .live import Host, allowed
+from .recording import act_of, record, refuse
+from .sockets import Host, allowed
 
 MAX_BODY = 2 * MAX_OFFER
 """Bytes; JSON may write a character as two."""
@@ -30,18 +38,14 @@ def router(host: Host) -> APIRouter:
 
     @routes.post("/calls/{call_id}/listen")
     async def listen(request: Request, call_id: str) -> Response:
-        person, workspace = allowed(host, request)
+        person, workspace = allowed(host, request, Right.LISTEN)
         sdp = (await read_body(request, _OfferBody, MAX_BODY, '{"sdp": "v=0…"}', _bad_request)).sdp
-        hold = host.sessions.hold(person.session_id)
-        try:
-            answer = await workspace.listening.open(call_id, person.user_id, person.name, sdp, hold)
-        except ListenError as error:
-            raise ApiError(error.code, str(error)) from error
+        answer = await _open(host, request, person, workspace, call_id, sdp)
         return JSONResponse({"listener_id": answer.listener_id, "sdp": answer.sdp, "voices": answer.voices})
 
     @routes.post("/listeners/{listener_id}/stop")
     async def stop(request: Request, listener_id: str) -> Response:
-        """Open to a person who has lost the role: who may not listen may still stop."""
+        """Open to a person who has lost the right: who may not listen may still stop."""
         person = person_of(request)
         if person is None:
             raise NotSignedIn
@@ -50,6 +54,7 @@ def router(host: Host) -> APIRouter:
         if workspace is None or owner is None:
             return Response(status_code=204)
         if owner != person.user_id:
+            refuse(host, request, person)
             raise ApiError(
                 "forbidden", "Somebody else is listening there, and only they can stop it. Nothing was changed."
             )
@@ -57,6 +62,27 @@ def router(host: Host) -> APIRouter:
         return Response(status_code=204)
 
     return routes
+
+
+async def _open(host: Host, request: Request, person: Person, workspace: Workspace, call_id: str, sdp: str) -> Answer:
+    """Listen, once that is recorded; when and why it is over is recorded too. Raises `ApiError`."""
+
+    def note(outcome: Outcome, reason: str) -> None:
+        act = act_of(request, person, Action.LISTEN, outcome, reason=reason, since=asked.at)
+        host.audit.note(act, about=asked)
+
+    hold = host.sessions.hold(person.session_id, Right.LISTEN)
+    asked = await record(host, act_of(request, person, Action.LISTEN, Outcome.ASKED))
+    try:
+        return await workspace.listening.open(
+            call_id, person.user_id, person.name, sdp, hold, partial(note, Outcome.STOPPED)
+        )
+    except ListenError as error:
+        note(Outcome.FAILED, error.code)
+        raise ApiError(error.code, str(error)) from error
+    except BaseException:
+        note(Outcome.BROKEN_OFF, "failed")
+        raise
 
 
 def _bad_request(why: str) -> ApiError:

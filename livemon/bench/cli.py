@@ -64,3 +64,11 @@ def listen(clicks: Annotated[int, typer.Option(min=1)] = 30) -> None:
     from livemon.bench import listen as measured
 
     typer.echo(measured.report(_run(measured.run(clicks, typer.echo))))
+
+
+@bench.command("take-over")
+def take_over(rounds: Annotated[int, typer.Option(min=1, help="Calls to take over.")] = 20) -> None:
+    """Microphone granted → talking; mouth → runtime; caller → ear."""
+    from livemon.bench import take_over as measured
+
+    typer.echo(measured.report(_run(measured.run(rounds, typer.echo))))

@@ -16,6 +16,10 @@ from livemon_runtime.keys import Keys
 from livemon_runtime.protocol import EVENTS_KEPT, RUNTIME_TTL_S
 
 RUNTIME_ID = "bench-runtime"
+ONE_IN_SHOWS = 10
+"""One change in so many shows in the list (here: another agent has the call); the others change what only the call's page
+shows, as most of a real call's changes do."""
+
 PROBE_MARK = "@"
 """Stands before the time of writing (ms since the epoch) in the probe's text, by which a page finds it."""
 
@@ -45,6 +49,7 @@ class Load:
     keys: Keys = field(default_factory=Keys)
     calls: list[SyntheticCall] = field(default_factory=list["SyntheticCall"])
     written: int = 0
+    _changes: int = 0
     _random: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - a load, not a secret
 
     async def fill(self) -> None:
@@ -77,9 +82,14 @@ class Load:
         await self.client.set(self.keys.runtime(RUNTIME_ID), info, ex=RUNTIME_TTL_S * 8)
 
     async def change(self, calls: list[SyntheticCall]) -> None:
-        """One more `rev` for each of `calls`."""
+        """One more `rev` for each of `calls`; every `ONE_IN_SHOWS`th of all changes is one of the row."""
         for call in calls:
             call.rev += 1
+            self._changes += 1
+            if self._changes % ONE_IN_SHOWS == 0:
+                call.data["agent_name"] = f"Booking {self._random.randrange(1_000)}"
+            else:
+                call.data["metadata"] = {"step": self._changes}
         await self._write(calls, "call_updated")
 
     async def probe(self) -> int:
@@ -87,7 +97,8 @@ class Load:
         newest = self.calls[-1]
         at = now_ms()
         newest.data["agent_name"] = f"{PROBE_MARK}{at}"
-        await self.change([newest])
+        newest.rev += 1
+        await self._write([newest], "call_updated")
         return at
 
     async def _write(self, calls: list[SyntheticCall], event: str) -> None:

@@ -5,7 +5,7 @@ frame that showed it.
 """
 
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -37,17 +37,26 @@ WATCH = """
         seen.push([last, Date.now()]);
       }
     }
-    requestAnimationFrame(look);
   };
-  requestAnimationFrame(look);
+  const drawn = new MessageChannel();
+  drawn.port1.onmessage = look;
+  const frame = () => {
+    drawn.port2.postMessage(null);
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
 }
 """
-"""Once a frame, look for a newer time of writing among the elements that match `selector`."""
+"""Once a frame, when all that the page does in it is done, look for a newer time of writing among the
+elements that match `selector`."""
 
 
 @asynccontextmanager
-async def screen(server: Server, path: str) -> AsyncGenerator[Any]:
-    """A Playwright page at `path`, signed in, in a browser of its own (1366 x 900)."""
+async def screen(server: Server, path: str, *, flags: Sequence[str] = (), before: str = "") -> AsyncGenerator[Any]:
+    """A Playwright page at `path`, signed in, in a browser of its own (1366 x 900), started with these `flags` too.
+
+    `before` is run in the page before its own scripts.
+    """
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         raise BenchError("no Chromium found; install Debian's package chromium")
@@ -56,13 +65,15 @@ async def screen(server: Server, path: str) -> AsyncGenerator[Any]:
     except ImportError as error:
         raise BenchError("playwright is missing; it is among the development requirements") from error
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
+        browser = await playwright.chromium.launch(executable_path=executable, args=[*CHROMIUM, *flags])
         try:
             context = await browser.new_context(viewport={"width": 1366, "height": 900})
             if server.cookie:
                 cookies = (pair.split("=", 1) for pair in server.cookie.split("; "))
                 await context.add_cookies([{"name": n, "value": v, "url": server.url} for n, v in cookies])
             page = await context.new_page()
+            if before:
+                await page.add_init_script(before)
             await page.goto(server.url + path, timeout=120_000)
             yield page
         finally:

@@ -1,26 +1,29 @@
-"""The live list for all browsers of a workspace: every 50 ms one diff, encoded once, to a bounded outbox a connection.
+"""The live list for all browsers of a workspace: thirty times a second one diff, to a bounded outbox a connection.
 
-It reads the registry and Presence and knows no socket; the endpoint in `livemon.api.live` sends what an outbox gives.
+A diff is encoded once for all who see the rows as they are, and once for all who see them masked, while there are any. It
+reads the registry and Presence and knows no socket; the endpoint in `livemon.api.live` sends what an outbox gives.
 """
 
 import asyncio
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
-
-import orjson
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 from livemon_runtime.errors import ProtocolError
 
 from .feed import CallFeed, FeedState
+from .list_rows import ListRows, Message
+from .masked import mask_row
 from .outbox import Outbox
 from .presence import Presence
 from .registry import Change
 from .rows import row
 
-TICK_S = 0.05
+TICK_S = 0.033
 SILENCE_MS = 5_000
 """The longest that a socket is left without a word."""
+MASKED_AT_ONCE = 200
+"""So many rows are masked before others have their turn."""
 
 
 class ListFeed:
@@ -30,14 +33,13 @@ class ListFeed:
         self._calls = calls
         self._presence = presence
         self._tick_s = tick_s
-        self._rows: dict[str, orjson.Fragment] = {}
-        self._encoded: dict[str, bytes] = {}
+        self._plain = self._rows(masked=False)
+        self._masked: ListRows | None = None
+        """Only while somebody needs it."""
+        self._need_masked = 0
+        self._masking = asyncio.Lock()
         self._dirty: set[str] = set()
         self._started: set[str] = set()
-        self._outboxes: set[Outbox] = set()
-        self._seq = 0
-        self._said_at = time.monotonic()
-        self._snapshot: str | None = None
         self._woken = asyncio.Event()
         calls.changed.append(self._on_changes)
         calls.state_changed.append(self._on_state)
@@ -45,13 +47,28 @@ class ListFeed:
 
     @contextmanager
     def connect(self) -> Generator[Outbox]:
-        """An outbox for one connection, beginning with a snapshot."""
-        outbox = Outbox("list", lambda: [self.snapshot()])
-        self._outboxes.add(outbox)
+        """An outbox for one connection that sees everything, beginning with a snapshot."""
+        outbox = self._plain.open()
         try:
             yield outbox
         finally:
-            self._outboxes.discard(outbox)
+            self._plain.close(outbox)
+
+    @asynccontextmanager
+    async def connect_masked(self) -> AsyncGenerator[Outbox]:
+        """An outbox for one connection that sees the rows masked, beginning with a snapshot."""
+        self._need_masked += 1
+        try:
+            rows = await self._masked_rows()
+            outbox = rows.open()
+            try:
+                yield outbox
+            finally:
+                rows.close(outbox)
+        finally:
+            self._need_masked -= 1
+            if not self._need_masked:
+                self._masked = None
 
     async def run(self) -> None:
         """Tick while there is something to say."""
@@ -68,63 +85,65 @@ class ListFeed:
 
     def tick(self) -> None:
         """Bring the rows up to date and send one diff, if a row has changed."""
-        put: list[orjson.Fragment] = []
-        drop: list[str] = []
         new = [call_id for call_id in self._started if call_id in self._dirty]
         for call_id in self._dirty:
-            self._renew_row_safely(call_id, put, drop)
+            self._renew_row_safely(call_id)
         self._dirty.clear()
         self._started.clear()
-        if put or drop:
-            self._seq += 1
-            now = self._calls.now()
-            new = [call_id for call_id in new if call_id in self._rows]
-            self._say({"t": "diff", "seq": self._seq, "now": now, "put": put, "new": new, "drop": drop})
-        elif time.monotonic() - self._said_at >= SILENCE_MS / 1000:
-            self._say({"t": "tick", "now": self._calls.now()})
+        now = self._calls.now()
+        for rows in self._kinds():
+            if not rows.tell_changes(now, new) and time.monotonic() - rows.said_at >= SILENCE_MS / 1000:
+                rows.say({"t": "tick", "now": now})
 
-    def snapshot(self) -> str:
-        """Everything as of the last tick, encoded once for all who ask before the next."""
-        if self._snapshot is None:
-            calls = list(self._rows.values())
-            feed = feed_json(self._calls.state)
-            whole = {"t": "snapshot", "seq": self._seq, "now": self._calls.now(), "feed": feed, "calls": calls}
-            self._snapshot = orjson.dumps(whole).decode()
-            asyncio.get_running_loop().call_later(self._tick_s, self._forget_snapshot)
-        return self._snapshot
+    # --- rows
 
-    def _forget_snapshot(self) -> None:
-        self._snapshot = None
+    def _rows(self, *, masked: bool) -> ListRows:
+        def about() -> Message:
+            return {"now": self._calls.now(), "feed": feed_json(self._calls.state), "masked": masked}
 
-    def _renew_row_safely(self, call_id: str, put: list[orjson.Fragment], drop: list[str]) -> None:
+        return ListRows(about, self._tick_s)
+
+    def _kinds(self) -> list[ListRows]:
+        return [self._plain] if self._masked is None else [self._plain, self._masked]
+
+    async def _masked_rows(self) -> ListRows:
+        """The rows masked, all of them: changes are put there from the beginning, the others little by little."""
+        if self._masked is None:
+            self._masked = self._rows(masked=True)
+        rows = self._masked
+        async with self._masking:
+            for place, call_id in enumerate(list(self._plain.encoded)):
+                if place % MASKED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                if call_id not in rows.encoded and (encoded := self._plain.encoded.get(call_id)):
+                    rows.fill(call_id, mask_row(encoded))
+        return rows
+
+    def _renew_row_safely(self, call_id: str) -> None:
         """One row that cannot be made stays as it was; the others go on."""
         try:
-            self._renew_row(call_id, put, drop)
+            self._renew_row(call_id)
         except Exception as error:
             live = self._calls.get(call_id)
             why = ProtocolError("no_row", f"{type(error).__name__}: {error}")
             self._calls.drops.drop("row", why, live.runtime if live else None, self._calls.now(), call_id)
 
-    def _renew_row(self, call_id: str, put: list[orjson.Fragment], drop: list[str]) -> None:
+    def _renew_row(self, call_id: str) -> None:
         live = self._calls.get(call_id)
         if live is None or not live.listed:
-            if self._rows.pop(call_id, None) is not None:
-                del self._encoded[call_id]
-                drop.append(call_id)
+            for rows in self._kinds():
+                rows.drop(call_id)
             return
         encoded = row(live, self._presence.of(call_id))
-        if self._encoded.get(call_id) != encoded:
-            self._encoded[call_id] = encoded
-            self._rows[call_id] = fragment = orjson.Fragment(encoded)
-            put.append(fragment)
+        self._plain.put(call_id, encoded)
+        if self._masked is not None:
+            self._masked.put(call_id, mask_row(encoded))
 
-    def _say(self, message: dict[str, object]) -> None:
-        self._said_at = time.monotonic()
-        self._snapshot = None
-        if self._outboxes:
-            encoded = orjson.dumps(message).decode()
-            for outbox in self._outboxes:
-                outbox.offer(encoded)
+    # --- news
+
+    def _say(self, message: Message) -> None:
+        for rows in self._kinds():
+            rows.say(message)
 
     def _on_changes(self, changes: list[Change]) -> None:
         for change in changes:

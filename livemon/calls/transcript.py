@@ -6,7 +6,9 @@ result stands in the card of its invocation.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, cast
 
 from livemon_runtime.protocol import Entry, ToolCallInvocation, ToolCallResult, Turn
@@ -19,6 +21,8 @@ MAX_BYTES = 32_000_000
 PAGE_BYTES = 1_000_000
 """After so many a page ends, however few its items: a browser gets it in one message."""
 MAX_PARTIALS = 100
+NEAR = 100
+"""So many entries are looked at for the turns near one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,22 @@ class Transcript:
     def before(self, key: Key, count: int) -> tuple[list[Item], bool]:
         """The `count` items before `key`, in order; and whether there are older ones."""
         return self._page(bisect_left(self._order, (*key, "")), count)
+
+    def turns_near(self, key: Key, item_id: str, count: int) -> list[Turn]:
+        """The `count` turns before that place and the `count` after it, in order, with those that are being spoken."""
+        start = bisect_left(self._order, (*key, item_id))
+        before = [*islice(self._turns(range(start - 1, max(-1, start - 1 - NEAR), -1), item_id), count)]
+        after = [*islice(self._turns(range(start, min(len(self._order), start + NEAR)), item_id), count)]
+        spoken = [] if len(after) == count else [turn for turn in self._partials.values() if turn.id != item_id]
+        return [*reversed(before), *after, *spoken]
+
+    def item(self, item_id: str) -> Item:
+        """One item that is there."""
+        return self._item(item_id)
+
+    def _turns(self, places: range, but: str) -> Iterator[Turn]:
+        entries = ((item_id, self._known[item_id].entry) for item_id in (self._order[place][2] for place in places))
+        return (entry for item_id, entry in entries if isinstance(entry, Turn) and item_id != but)
 
     def _page(self, end: int, count: int) -> tuple[list[Item], bool]:
         items: list[Item] = []

@@ -5,7 +5,7 @@ and tail»); a new incarnation is read from the beginning again. It leaves Redis
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
@@ -16,11 +16,13 @@ from livemon_runtime.keys import Keys
 from .encoding import encode
 from .feed import CallFeed, FeedState
 from .list_feed import SILENCE_MS, feed_json
+from .masked import MaskedTranscript, mask_call, mask_holder, mask_id
 from .outbox import Outbox
 from .presence import Presence
 from .registry import Change, LiveCall
 from .rows import people
-from .transcript import Key, Transcript, Update
+from .sight import EVERYTHING, Sight
+from .transcript import Item, Key, Transcript, Update
 from .transcript_reader import TranscriptReader
 
 PAGE = 500
@@ -35,102 +37,138 @@ class TooManyWatched(Exception):
         super().__init__(f"{MAX_WATCHED} calls are open on this server already: close one, or try again shortly")
 
 
+Message = dict[str, object]
+
+
 class Watched:
-    """One call that is open somewhere: its details, its transcript, and the outboxes of those who watch."""
+    """One call that is open somewhere: its details, its transcript, and the outboxes of those who watch, each with its sight.
+
+    A message is encoded once for all who may see everything, and once for all who read it masked, if there are any.
+    """
 
     def __init__(self, live: LiveCall, calls: CallFeed, presence: Presence) -> None:
         self.live = live
         self.transcript = Transcript()
         self.loaded = False
+        self._masked = MaskedTranscript(self.transcript)
         self._calls = calls
         self._presence = presence
-        self._outboxes: set[Outbox] = set()
-        self._silent_ticks = 0
+        self._outboxes: dict[Outbox, Sight] = {}
+        self._silent_ticks = {True: 0, False: 0}
+        """For those who read the transcript, and for those who don't, who are told less."""
 
     # --- watchers
 
-    def open(self) -> Outbox:
-        outbox = Outbox("call", self._fresh)
-        self._outboxes.add(outbox)
+    def open(self, sight: Sight) -> Outbox:
+        outbox = Outbox("call", lambda: self._fresh(sight))
+        self._outboxes[outbox] = sight
         return outbox
 
     def close(self, outbox: Outbox) -> None:
-        self._outboxes.discard(outbox)
+        self._outboxes.pop(outbox, None)
 
     @property
     def watched(self) -> bool:
         return bool(self._outboxes)
 
+    @property
+    def read(self) -> bool:
+        """Whether anybody who watches may read what is said."""
+        return any(sight.read for sight in self._outboxes.values())
+
     def older(self, outbox: Outbox, before: Key) -> None:
         """Answer one watcher with the page before `before`."""
+        sight = self._outboxes[outbox]
+        if not sight.read:
+            outbox.offer(_encode(_withheld("older")))
+            return
         items, older = self.transcript.before(before, PAGE)
-        outbox.offer(_encode({"t": "older", "items": items, "older": older}))
+        outbox.offer(_encode({"t": "older", "items": self._items(items, sight.unmasked), "older": older}))
 
     # --- what happened
 
     def begin(self) -> None:
         """A new incarnation: the transcript is read from the beginning, and shown as it was until then."""
         self.transcript = Transcript()
+        self._masked = MaskedTranscript(self.transcript)
         self.loaded = False
 
     def load_done(self) -> None:
         """The stream has been read to its present end."""
         if not self.loaded:
             self.loaded = True
-            self._say(self._reset())
+            self._say(self._reset, readers=True)
 
     def update(self, update: Update) -> None:
         if not self.loaded:
             return
         if update.remove:
-            self._say({"t": "remove", "ids": update.remove})
+            self._say(lambda unmasked: _removed(update.remove, unmasked), readers=True)
         if update.put:
-            self._say({"t": "put", "items": update.put})
+            self._say(lambda unmasked: self._put(update, unmasked), readers=True)
 
     def tell(self) -> None:
         """The call, its listeners or its feed's state changed."""
-        self._say(self._details())
+        self._say(self._details)
 
     def tell_state(self, state: FeedState) -> None:
-        self._say({"t": "feed", "now": self._calls.now(), **feed_json(state)})
+        self._say(lambda _: {"t": "feed", "now": self._calls.now(), **feed_json(state)})
 
     def tick(self) -> None:
-        """Called every `TICK_S`: say that the connection lives, if nothing else was said for 5 s."""
-        self._silent_ticks += 1
-        if self._silent_ticks * TICK_S * 1000 >= SILENCE_MS:
-            self._say({"t": "tick", "now": self._calls.now()})
+        """Called every `TICK_S`: say that the connection lives, to whom nothing else was said for 5 s."""
+        for reads in self._silent_ticks:
+            self._silent_ticks[reads] += 1
+        if max(self._silent_ticks.values()) * TICK_S * 1000 >= SILENCE_MS:
+            self._say(lambda _: {"t": "tick", "now": self._calls.now()})
 
     # --- messages
 
-    def _fresh(self) -> list[str]:
-        first = [_encode(self._details())]
-        return [*first, _encode(self._reset())] if self.loaded else first
+    def _fresh(self, sight: Sight) -> list[str]:
+        first = [_encode(self._details(sight.unmasked))]
+        if not sight.read:
+            return [*first, _encode(_withheld("reset"))]
+        return [*first, _encode(self._reset(sight.unmasked))] if self.loaded else first
 
-    def _reset(self) -> dict[str, object]:
+    def _reset(self, unmasked: bool) -> Message:
         items, older = self.transcript.newest(PAGE)
-        return {"t": "reset", "items": items, "older": older}
+        return {"t": "reset", "items": self._items(items, unmasked), "older": older}
 
-    def _details(self) -> dict[str, object]:
+    def _put(self, update: Update, unmasked: bool) -> Message:
+        return {"t": "put", "items": update.put if unmasked else self._masked.put(update)}
+
+    def _items(self, items: list[Item], unmasked: bool) -> list[Item]:
+        return items if unmasked else self._masked.items(items)
+
+    def _details(self, unmasked: bool) -> Message:
         live = self.live
+        call = live.call.model_dump(mode="json", exclude_none=True)
+        controller = live.controller.model_dump(exclude_none=True) if live.controller else None
+        claim = live.claim.model_dump(exclude_none=True) if live.claim else None
         return {
             "t": "call",
             "now": self._calls.now(),
             "feed": feed_json(self._calls.state),
-            "call": live.call.model_dump(mode="json", exclude_none=True),
-            "controller": live.controller.model_dump(exclude_none=True) if live.controller else None,
-            "claim": live.claim.model_dump(exclude_none=True) if live.claim else None,
+            "call": call if unmasked else mask_call(call),
+            "controller": controller if unmasked else mask_holder(controller),
+            "claim": claim if unmasked else mask_holder(claim),
             "listeners": people(self._presence.of(live.call.call_id)),
             "quiet": live.quiet_since,
             "rev": live.rev,
             "incarnation": live.incarnation,
+            "masked": not unmasked,
         }
 
-    def _say(self, message: dict[str, object]) -> None:
-        self._silent_ticks = 0
-        if self._outboxes:
-            encoded = _encode(message)
-            for outbox in self._outboxes:
-                outbox.offer(encoded)
+    def _say(self, make: Callable[[bool], Message], *, readers: bool = False) -> None:
+        """Tell everybody, or those who may read the transcript alone; `make` is told whether it is for the unmasked."""
+        self._silent_ticks[True] = 0
+        if not readers:
+            self._silent_ticks[False] = 0
+        encoded: dict[bool, str] = {}
+        for outbox, sight in self._outboxes.items():
+            if sight.read or not readers:
+                if sight.unmasked not in encoded:
+                    encoded[sight.unmasked] = _encode(make(sight.unmasked))
+                outbox.offer(encoded[sight.unmasked])
 
 
 class Transcripts:
@@ -158,7 +196,7 @@ class Transcripts:
             self._tasks = tasks
             try:
                 for call_id in self._watched:
-                    self._start(call_id)
+                    self._follow(call_id)
                 while True:
                     await asyncio.sleep(TICK_S)
                     for watched in self._watched.values():
@@ -168,8 +206,8 @@ class Transcripts:
                 self._readers.clear()
 
     @asynccontextmanager
-    async def watch(self, live: LiveCall) -> AsyncGenerator[tuple[Watched, Outbox]]:
-        """Watch a call, live or ended. Raises `TooManyWatched`."""
+    async def watch(self, live: LiveCall, sight: Sight = EVERYTHING) -> AsyncGenerator[tuple[Watched, Outbox]]:
+        """Watch a call, live or ended, as far as `sight` goes. Raises `TooManyWatched`."""
         call_id = live.call.call_id
         watched = self._watched.get(call_id)
         if watched is None:
@@ -177,15 +215,26 @@ class Transcripts:
                 raise TooManyWatched
             live = self._calls.get(call_id) or live  # the caller may have waited for Redis before
             watched = self._watched[call_id] = Watched(live, self._calls, self._presence)
-            self._start(call_id)
-        outbox = watched.open()
+        outbox = watched.open(sight)
+        self._follow(call_id)
         try:
             yield watched, outbox
         finally:
             watched.close(outbox)
             if not watched.watched and self._watched.get(call_id) is watched:
                 del self._watched[call_id]
-                self._stop(call_id)
+            self._follow(call_id)
+
+    def _follow(self, call_id: str) -> None:
+        """Read the transcript from its beginning once somebody may read it, and no longer than anybody does."""
+        watched = self._watched.get(call_id)
+        wanted = watched is not None and watched.read
+        if wanted and call_id not in self._readers:
+            self._start(call_id)
+        elif not wanted and call_id in self._readers:
+            self._stop(call_id)
+            if watched is not None:
+                watched.begin()
 
     def _start(self, call_id: str) -> None:
         if self._tasks is not None:
@@ -210,7 +259,7 @@ class Transcripts:
             if anew:
                 self._stop(change.call_id)
                 watched.begin()
-                self._start(change.call_id)
+                self._follow(change.call_id)
 
     def _on_presence(self, call_ids: set[str]) -> None:
         for call_id in call_ids & self._watched.keys():
@@ -223,3 +272,12 @@ class Transcripts:
 
 def _encode(message: dict[str, object]) -> str:
     return encode(message).decode()
+
+
+def _removed(ids: list[str], unmasked: bool) -> Message:
+    return {"t": "remove", "ids": ids if unmasked else [mask_id(one) for one in ids]}
+
+
+def _withheld(kind: str) -> Message:
+    """In place of a transcript, for whoever may not read it."""
+    return {"t": kind, "items": [], "older": False, "withheld": True}

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError
 
 from livemon.calls.feed import AWAY, CallFeed, State
 from livemon.calls.registry import Change, LiveCall
@@ -101,12 +102,20 @@ class Control:
 
     async def _send(self, runtime: str, command: EndCommand) -> None:
         try:
-            if not await self._redis.exists(self._keys.runtime(runtime)):
+            if not await self._is_there(runtime):
                 raise NoAnswer(gone=True)
             data = command.model_dump_json()
             await self._redis.xadd(self._keys.commands(runtime), {"data": data}, maxlen=COMMANDS_KEPT, approximate=True)
         except AWAY as error:
             raise RedisAway from error
+
+    async def _is_there(self, runtime: str) -> bool:
+        """Asked twice if need be: the first connection may be one that Redis closed when it was restarted."""
+        key = self._keys.runtime(runtime)
+        try:
+            return bool(await self._redis.exists(key))
+        except (ConnectionError, OSError):
+            return bool(await self._redis.exists(key))
 
     async def _await(self, answer: "asyncio.Future[CommandResult | None]", call_id: str) -> CommandResult | None:
         try:

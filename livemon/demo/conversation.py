@@ -210,6 +210,12 @@ class Conversation:
             yield from self._cue(Words(turn, speaker, " ".join(words[:number]), start))
         self._at = start + last
 
+    def to_supervisor(self, line: CallerLine, at_ms: int) -> Iterator[Cue]:
+        """What the caller says `at_ms` to a supervisor who has the call; the script is over by then."""
+        self._at = at_ms
+        yield from self._turn("caller", self._speech[self.scenario.caller.voice, line.caller], None)
+        yield from self._rest()
+
     # --- what leaves the script -----------------------------------------------------------------------------------
 
     def _next_detour(self) -> list[Step]:
@@ -234,6 +240,12 @@ class Conversation:
 
     def _plan(self, at_ms: int, event: Event) -> None:
         heapq.heappush(self._later, (at_ms, next(self._order), event))
+
+    def _rest(self) -> Iterator[Cue]:
+        """Everything that was planned, whenever."""
+        while self._later:
+            at_ms, _, planned = heapq.heappop(self._later)
+            yield Cue(at_ms, planned)
 
     def _cue(self, event: Event) -> Iterator[Cue]:
         """`event` now, and before it whatever was planned for earlier."""

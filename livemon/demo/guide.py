@@ -13,11 +13,14 @@ livemon's demo is running: calls between made-up people and made-up companies, w
   2. Open one: the transcript grows word by word. Open a tool call to see its arguments, and its result as it comes in.
   3. Press Live Listen: you hear the caller and the agent, and neither of them can tell.
      Turn one of them down. Exit again, or just close the drawer.
-  4. Press End Call: the caller is disconnected, and the drawer says how the call ended.
-  5. Leave the mouse alone: the arrow keys choose a call, Home and End jump, Enter opens, Esc closes.
-  6. Open a second window: both see the same calls, and who listens to which. For a tablet in the same network start
-     with LIVEMON_HOST=0.0.0.0, and open this machine's address there with a link of its own: make sign-in-link
-  7. Stop Redis for ten seconds if you run your own (LIVEMON_REDIS_URL): the page says since when it is out of date,
+  4. Press Take Over, and allow the microphone: the agent falls silent for good. Say something, then stop: the caller
+     answers you. Close the drawer: the call bar keeps the call. Reload the page: you are on it again.
+  5. Press End Call: the caller is disconnected, and the drawer says how the call ended.
+  6. Leave the mouse alone: the arrow keys choose a call, Home and End jump, Enter opens, Esc closes.
+  7. Open a second window: both see the same calls, who listens to which, and who has one. For a tablet in the same
+     network start with LIVEMON_HOST=0.0.0.0, and open this machine's address there with a link of its own: make
+     sign-in-link. (Take Over wants https there: LIVEMON_TLS_CERT and LIVEMON_TLS_KEY.)
+  8. Stop Redis for ten seconds if you run your own (LIVEMON_REDIS_URL): the page says since when it is out of date,
      no call is lost, and it is right again by itself.
 
-  To see more calls: livemon demo --calls 200. To stop: Ctrl-C."""
+  To see more calls: make demo ARGS="--calls 200". To stop: Ctrl-C."""

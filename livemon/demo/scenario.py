@@ -139,6 +139,10 @@ class Script(BaseModel):
     detours: list[Detour]
     injected: list[AgentLine]
     """What the agent says after a supervisor's note."""
+    answers: list[CallerLine] = Field(min_length=1)
+    """What the caller says to a supervisor who has taken the call over."""
+    unheard: list[CallerLine] = Field(min_length=1)
+    """What the caller says then while nobody speaks."""
 
     @cached_property
     def codecs_by_line(self) -> dict[tuple[str, str], frozenset[Codec]]:
@@ -151,7 +155,7 @@ class Script(BaseModel):
 
     def _lines_of(self, scenario: Scenario) -> Iterator[tuple[str, str]]:
         detours = [step for detour in self.detours for step in detour.steps] if scenario.detour_count else []
-        for step in [*scenario.steps, *detours, *self.injected]:
+        for step in [*scenario.steps, *detours, *self.injected, *self.answers, *self.unheard]:
             if isinstance(step, AgentLine):
                 yield scenario.agent.voice, step.agent
             elif isinstance(step, CallerLine):
@@ -168,4 +172,5 @@ def load_script() -> Script:
         if path.name.endswith(".toml")
     ]
     shared = tomllib.loads(here.joinpath("detours.toml").read_text("utf-8"))
-    return Script.model_validate({"scenarios": scenarios, "detours": shared["detour"], "injected": shared["injected"]})
+    said = {"injected": shared["injected"], "answers": shared["answer"], "unheard": shared["unheard"]}
+    return Script.model_validate({"scenarios": scenarios, "detours": shared["detour"], **said})

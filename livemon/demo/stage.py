@@ -16,6 +16,7 @@ from livemon_runtime import Audio, Call, Runtime
 
 from .call_player import CallPlayer
 from .conversation import Conversation
+from .held_caller import SUPERVISOR_CODEC
 from .scenario import Scenario, Script
 from .speech import PACKET_MS, Speech
 
@@ -103,7 +104,7 @@ class Stage:
         scenario, seed = self._next_scenario(), self._random.random()
         conversation = self._conversation(scenario, seed)
         past_ms = round(past * self._length_ms(scenario, seed)) if past else 0
-        player = CallPlayer(self._announce(scenario, past_ms), conversation, past_ms)
+        player = CallPlayer(self._announce(scenario, past_ms), conversation, self._script, past_ms)
         self._advance(_Playing(player, now - past_ms), now)
 
     def _conversation(self, scenario: Scenario, seed: float) -> Conversation:
@@ -128,7 +129,7 @@ class Stage:
             agent_name=scenario.agent.name,
             agent_version=scenario.agent.version,
             metadata={"demo": True, "scenario": scenario.name, **scenario.metadata},
-            audio=Audio(caller=scenario.codec, agent=scenario.codec),
+            audio=Audio(caller=scenario.codec, agent=scenario.codec, supervisor=SUPERVISOR_CODEC),
             start_timestamp=self._runtime.clock.now_ms() - past_ms,
             **self._numbers(scenario),
         )

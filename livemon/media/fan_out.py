@@ -37,7 +37,7 @@ class Outlet:
     ) -> None:
         self._sender: Any = sender  # the counters below are private in aiortc
         self._path = path
-        self._payload_type = payload_type
+        self.payload_type = payload_type
         self._ssrc: int = self._sender._ssrc
         self._extension = _mid_extension(extensions, mid)
         self._first = 0x90 if self._extension else 0x80
@@ -54,7 +54,7 @@ class Outlet:
         timestamp = packet.timestamp + self._timestamp_offset & 0xFFFFFFFF
         header = _HEADER.pack(
             self._first,
-            packet.marker << 7 | self._payload_type,
+            packet.marker << 7 | self.payload_type,
             packet.sequence + self._sequence_offset & 0xFFFF,
             timestamp,
             self._ssrc,

@@ -1,15 +1,16 @@
 """One browser that hears one call, from the offer that was answered until it is let go of. It knows nothing of Redis."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from livemon_runtime.keys import Voice
+from livemon_runtime.codecs import Codec
 
 from .fan_out import Outlet
 from .peer import Peer
-from .voices import CallVoices
+from .voices import CallVoices, HeardVoice
 
 
 class Held(Protocol):
@@ -24,22 +25,26 @@ Hold = AbstractAsyncContextManager[Held]
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One browser that hears one call."""
+    """One browser that hears one call: those of its voices that `heard` names."""
 
     listener_id: str
     user_id: str
     name: str
     voices: CallVoices
+    heard: tuple[HeardVoice, ...]
     opened_at: float
+    told: Callable[[str], None] | None = None
+    """Called with the reason when the listening is over."""
     peer: Peer = field(init=False)
-    outlets: dict[Voice, Outlet] = field(default_factory=dict[Voice, Outlet])
+    outlets: dict[HeardVoice, Outlet] = field(default_factory=dict[HeardVoice, Outlet])
     held: Held | None = None
     reason: str = ""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.peer = Peer(self.voices.codecs, on_connected=self.start)
+        codecs: dict[HeardVoice, Codec] = {voice: self.voices.codecs[voice] for voice in self.heard}
+        self.peer = Peer(codecs, on_connected=self.start)
 
     def start(self) -> None:
         """Send the call's packets from now on, in mid-word."""

@@ -10,9 +10,8 @@ import contextlib
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 from redis.asyncio import Redis
@@ -22,18 +21,18 @@ from livemon.calls.feed import CallFeed
 from livemon.calls.presence import Presence
 from livemon.calls.registry import Change
 from livemon_runtime.errors import RtpError
-from livemon_runtime.keys import Keys, Voice
+from livemon_runtime.keys import Keys
 from livemon_runtime.protocol import Call
 
 from .audio_reader import AudioReader
+from .channels import CallChannels
 from .errors import CallNotFound, CallOver, NotAudible, PeerFailed, RedisAway, TooMany
 from .listener import Hold, Listener
-from .metrics import LISTENERS, LISTENERS_STOPPED
+from .metrics import LISTENERS, LISTENERS_STOPPED, SUPERVISOR_REFUSED
 from .offer import Offer, codec_name, read_offer
 from .taps import Taps
-from .voices import CallVoices
+from .voices import HEARD_VOICES, RUNTIME_VOICES, CallVoices, HeardVoice, codecs_of
 
-VOICES: tuple[Voice, ...] = ("caller", "agent")
 MOST_LISTENERS = 1_000
 MOST_OF_ONE_PERSON = 16
 CHECK_EVERY_S = 0.25
@@ -51,7 +50,7 @@ class Answer:
 
     listener_id: str
     sdp: str
-    voices: tuple[Voice, ...] = VOICES
+    voices: tuple[HeardVoice, ...]
 
 
 class Listening:
@@ -71,7 +70,7 @@ class Listening:
         self._most_listeners = most_listeners
         self._reader = AudioReader(redis)
         self._taps = Taps(redis, keys, node_id, self._runtime_of)
-        self._voices: dict[str, CallVoices] = {}
+        self._channels: dict[str, CallChannels] = {}
         self._listeners: dict[str, Listener] = {}
         self._opening = Counter[str]()  # call id -> offers being answered, for which the voices are kept
         self._opening_by = Counter[str]()  # user id -> the same offers
@@ -90,16 +89,26 @@ class Listening:
             self._tasks = None
             self._calls.changed.remove(self._note_changes)
 
-    async def open(self, call_id: str, user_id: str, name: str, sdp: str, hold: Hold | None = None) -> Answer:
-        """Let a browser hear a call. `hold` ends the listening with the session that asked for it.
+    async def open(
+        self,
+        call_id: str,
+        user_id: str,
+        name: str,
+        sdp: str,
+        hold: Hold | None = None,
+        stopped: Callable[[str], None] | None = None,
+    ) -> Answer:
+        """Let a browser hear a call. `hold` ends the listening with the session that asked for it; `stopped` is told, once,
+        why a listening that was opened is over.
 
+        An offer of three sections gets the voice of a supervisor who has the call too; one of two does without it.
         Raises a `ListenError` whose text says why not.
         """
         call = await self._audible(call_id)
         self._check_limits(user_id)
-        offer = read_offer(sdp, len(VOICES))
+        offer = read_offer(sdp, len(RUNTIME_VOICES), len(HEARD_VOICES))
         async with self._kept_open(call_id, user_id):
-            return await self._admit(self._voices_of(call), user_id, name, offer, hold)
+            return await self._admit(self._voices_of(call), user_id, name, offer, hold, stopped)
 
     async def close(self, listener_id: str) -> None:
         """Stop a listener; harmless when it is gone already. Returns when nothing is sent any more."""
@@ -119,6 +128,12 @@ class Listening:
     def count(self, call_id: str) -> int:
         """How many listen to the call on this node."""
         return sum(listener.voices.call_id == call_id for listener in self._listeners.values())
+
+    @contextlib.asynccontextmanager
+    async def voices(self, call: Call, user_id: str) -> AsyncGenerator[CallVoices]:
+        """The call's voices for whoever is no listener, such as a supervisor who speaks; kept until the block ends."""
+        async with self._kept_open(call.call_id, user_id):
+            yield self._voices_of(call)
 
     # --- opening -------------------------------------------------------------------------------------------------
 
@@ -157,20 +172,33 @@ class Listening:
     def _voices_of(self, call: Call) -> CallVoices:
         """The call's voices, which are read from Redis from now on."""
         assert call.audio is not None
-        voices = self._voices.get(call.call_id)
-        if voices is None or not _same_codecs(voices, call):
-            voices = self._voices[call.call_id] = CallVoices(call.call_id, call.audio, time.monotonic, self._refuse)
-            for voice in VOICES:
-                self._reader.subscribe(self._keys.audio(call.call_id, voice), partial(voices.take, voice))
+        channels = self._channels.get(call.call_id)
+        if channels is not None and same_codecs(channels.voices, call):
+            return channels.voices
+        if channels is not None:
+            channels.close()
+        voices = CallVoices(call.call_id, call.audio, time.monotonic, self._refuse)
+        channels = self._channels[call.call_id] = CallChannels(self._reader, self._keys, voices)
+        live = self._calls.get(call.call_id)
+        channels.follow(live.controller if live else None)
         return voices
 
-    async def _admit(self, voices: CallVoices, user_id: str, name: str, offer: Offer, hold: Hold | None) -> Answer:
-        for section, voice in enumerate(VOICES):
+    async def _admit(
+        self,
+        voices: CallVoices,
+        user_id: str,
+        name: str,
+        offer: Offer,
+        hold: Hold | None,
+        stopped: Callable[[str], None] | None,
+    ) -> Answer:
+        heard = HEARD_VOICES[: len(offer.plays)]
+        for section, voice in enumerate(heard):
             if not offer.can_play(section, codec_name(voices.codecs[voice])):
                 raise NotAudible(f"this browser does not play {codec_name(voices.codecs[voice])}")
         if self._tasks is None:
             raise PeerFailed("livemon is starting or stopping")
-        listener = Listener(secrets.token_urlsafe(16), user_id, name, voices, time.monotonic())
+        listener = Listener(secrets.token_urlsafe(16), user_id, name, voices, heard, time.monotonic(), stopped)
         try:
             sdp = await listener.peer.answer(offer)
             await self._ask_for_audio(voices.call_id, user_id, name)
@@ -181,7 +209,7 @@ class Listening:
         self._listeners[listener.listener_id] = listener
         LISTENERS.inc()
         self._tasks.create_task(self._attend(listener, hold), name=f"listener {listener.listener_id}")
-        return Answer(listener.listener_id, sdp)
+        return Answer(listener.listener_id, sdp, heard)
 
     async def _ask_for_audio(self, call_id: str, user_id: str, name: str) -> None:
         try:
@@ -210,6 +238,8 @@ class Listening:
         self._presence.leave(listener.listener_id)
         LISTENERS.dec()
         LISTENERS_STOPPED.labels(listener.reason).inc()
+        if listener.told is not None:
+            listener.told(listener.reason)
         _log.info("a listener has stopped", call_id=listener.voices.call_id, reason=listener.reason)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -222,10 +252,12 @@ class Listening:
 
     async def _release(self, call_id: str) -> None:
         """Stop reading a call's audio when nobody listens and nobody is about to."""
-        if call_id in self._opening or self.count(call_id) or self._voices.pop(call_id, None) is None:
+        if call_id in self._opening or self.count(call_id):
             return
-        for voice in VOICES:
-            self._reader.unsubscribe(self._keys.audio(call_id, voice))
+        channels = self._channels.pop(call_id, None)
+        if channels is None:
+            return
+        channels.close()
         await self._taps.drop(call_id)
 
     async def _check(self) -> None:
@@ -249,15 +281,22 @@ class Listening:
             return "never_connected"
         if peer.sent_unheard > SILENCE_PACKETS and now - peer.heard_at > SILENCE_S:
             return "browser_silent"
-        return None if _same_codecs(listener.voices, live.call) else "codec_changed"
+        return None if same_codecs(listener.voices, live.call) else "codec_changed"
 
     def _note_changes(self, changes: list[Change]) -> None:
+        for change in changes:
+            if channels := self._channels.get(change.call_id):
+                channels.follow(change.now.controller)
         over = {change.call_id for change in changes if change.now.over}
         for listener in list(self._listeners.values()) if over else ():
             if listener.voices.call_id in over:
                 listener.stop("call_ended")
 
-    def _refuse(self, call_id: str, error: RtpError) -> None:
+    def _refuse(self, call_id: str, voice: HeardVoice, error: RtpError) -> None:
+        """Count a dropped packet against the call's runtime; not a supervisor's, which livemon itself has sent."""
+        if voice == "supervisor":
+            SUPERVISOR_REFUSED.labels(error.reason).inc()
+            return
         self._calls.drops.drop("packet", error, self._runtime_of(call_id), self._calls.now(), call_id)
 
     def _runtime_of(self, call_id: str) -> str | None:
@@ -265,5 +304,6 @@ class Listening:
         return live.runtime if live else None
 
 
-def _same_codecs(voices: CallVoices, call: Call) -> bool:
-    return call.audio is not None and voices.codecs == {"caller": call.audio.caller, "agent": call.audio.agent}
+def same_codecs(voices: CallVoices, call: Call) -> bool:
+    """Whether the call's voices still come in the codecs that these are made for."""
+    return call.audio is not None and voices.codecs == codecs_of(call.audio)

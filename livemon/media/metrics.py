@@ -11,3 +11,11 @@ PACKETS_STALLED = Counter(
     "livemon_listen_packets_stalled", "Audio packets not sent to a listener whose socket was full"
 )
 PACKETS_REFUSED = Counter("livemon_listen_inbound_packets", "RTP packets that came from a listener, discarded unread")
+TALKERS = Gauge("livemon_talkers", "Browsers whose microphone is connected")
+MICROPHONE_PACKETS = Counter("livemon_talk_packets", "A supervisor's packets sent to a runtime")
+MICROPHONE_HELD_BACK = Counter("livemon_talk_packets_held_back", "Microphone packets of a claim that has no call (yet)")
+MICROPHONE_BAD = Counter("livemon_talk_packets_bad", "What came from a microphone and was no packet of Opus")
+SUPERVISOR_REFUSED = Counter(
+    "livemon_listen_supervisor_refused", "A supervisor's packets that listeners did not get", ["reason"]
+)
+MICROPHONE_LOST = Counter("livemon_talk_packets_lost", "A supervisor's packets that were not sent", ["reason"])

@@ -1,4 +1,4 @@
-"""Reads a listener's SDP offer (RFC 8866, RFC 9429) and decides whether it may be answered. Pure; no I/O.
+"""Reads a listener's, or a supervisor's, SDP offer (RFC 8866, RFC 9429) and decides whether it may be answered. Pure; no I/O.
 
 An offer that could carry a microphone is refused here, whatever the page says. The browser's ICE candidates are taken
 out: livemon answers connectivity checks and learns the address they come from, as an ICE-lite agent would. So an offer
@@ -14,7 +14,7 @@ from livemon_runtime.codecs import Codec
 from .errors import BadOffer, MicrophoneRefused
 
 MAX_OFFER = 64_000
-"""Characters; a browser's offer of two audio sections has about 4,000."""
+"""Characters; a browser's offer of three audio sections has about 6,000."""
 
 MAX_MID = 16
 """Characters of a section's name, which stands in every packet; browsers use one digit."""
@@ -35,28 +35,44 @@ class Offer:
         return mime in self.plays[section]
 
 
-def read_offer(text: str, sections: int) -> Offer:
-    """Read an offer of exactly `sections` audio sections that only receive.
+def read_offer(text: str, *sections: int) -> Offer:
+    """Read an offer of so many audio sections, as one of `sections`, that only receive.
 
     Raises `MicrophoneRefused` if one of them could send, `BadOffer` for everything else that cannot be answered.
     """
-    if len(text) > MAX_OFFER:
-        raise BadOffer(f"{len(text)} characters, at most {MAX_OFFER}")
-    lines = [line for line in text.splitlines() if line and not line.startswith(_UNUSED)]
+    lines = _lines(text)
     sdp = "\r\n".join(lines) + "\r\n"
     parsed = _parse(sdp)
     _refuse_microphone(lines, parsed)
-    if [media.kind for media in parsed.media] != ["audio"] * sections:
-        raise BadOffer(f"it needs {sections} audio sections and nothing else")
+    if len(parsed.media) not in sections or any(media.kind != "audio" for media in parsed.media):
+        raise BadOffer(f"it needs {' or '.join(map(str, sections))} audio sections and nothing else")
     for media in parsed.media:
-        _check_section(media)
+        _check_section(media, "recvonly", "does not receive")
     _check_bundle(parsed)
     return Offer(sdp, tuple(_codecs(media) for media in parsed.media))
+
+
+def read_talk_offer(text: str) -> Offer:
+    """Read an offer of one audio section that sends a microphone and receives. Raises `BadOffer`."""
+    lines = _lines(text)
+    sdp = "\r\n".join(lines) + "\r\n"
+    parsed = _parse(sdp)
+    if [media.kind for media in parsed.media] != ["audio"]:
+        raise BadOffer("it needs one audio section and nothing else")
+    _check_section(parsed.media[0], "sendrecv", "does not both send and receive")
+    _check_bundle(parsed)
+    return Offer(sdp, (_codecs(parsed.media[0]),))
 
 
 def codec_name(codec: Codec) -> str:
     """The codec that a browser gets for a voice, as `Offer.plays` names it: Opus stands for all kinds of L16."""
     return {Codec.PCMU: "pcmu/8000", Codec.PCMA: "pcma/8000"}.get(codec, "opus/48000")
+
+
+def _lines(text: str) -> list[str]:
+    if len(text) > MAX_OFFER:
+        raise BadOffer(f"{len(text)} characters, at most {MAX_OFFER}")
+    return [line for line in text.splitlines() if line and not line.startswith(_UNUSED)]
 
 
 def _parse(sdp: str) -> SessionDescription:
@@ -87,9 +103,9 @@ def _refuse_microphone(lines: list[str], parsed: SessionDescription) -> None:
         raise MicrophoneRefused
 
 
-def _check_section(media: MediaDescription) -> None:
-    if media.direction != "recvonly":
-        raise BadOffer("an audio section does not receive")
+def _check_section(media: MediaDescription, direction: str, otherwise: str) -> None:
+    if media.direction != direction:
+        raise BadOffer(f"an audio section {otherwise}")
     if media.port == 0 or media.profile != "UDP/TLS/RTP/SAVPF":
         raise BadOffer("an audio section is off, or not secured by DTLS")
     if not media.rtcp_mux or not media.rtp.muxId:

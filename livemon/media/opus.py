@@ -3,11 +3,11 @@
 libopus takes 8, 16, 24 and 48 kHz as they are, so nothing is resampled.
 """
 
+import sys
+from array import array
 from fractions import Fraction
 
 import av
-import numpy as np
-from numpy.typing import NDArray
 
 from .continuity import VoicePacket
 
@@ -22,7 +22,7 @@ class OpusEncoder:
     def __init__(self, rate: int, bit_rate: int = 32_000) -> None:
         self._rate, self._frame = rate, rate // FRAMES_A_SECOND
         self._codec = _encoder(rate, bit_rate)
-        self._pending: NDArray[np.int16] = np.empty(0, np.int16)
+        self._pending = array("h")
         self._start: int | None = None  # RTP time of the first pending sample, in the input's clock
         self._marker = True
         self._sequence = 0
@@ -35,11 +35,13 @@ class OpusEncoder:
         """
         if len(packet.payload) % 2:
             raise ValueError("half a sample")
-        samples = np.frombuffer(packet.payload, ">i2").astype(np.int16)
+        samples = array("h", packet.payload)
+        if sys.byteorder == "little":
+            samples.byteswap()
         ready = self._close_gap(packet.timestamp)
         assert self._start is not None
         overlap = self._start + len(self._pending) - packet.timestamp
-        self._pending = np.concatenate([self._pending, samples[overlap:]])
+        self._pending += samples[overlap:]
         while len(self._pending) >= self._frame:
             ready.append(self._encode_frame())
         return ready
@@ -50,7 +52,7 @@ class OpusEncoder:
         if expected is not None and timestamp <= expected:
             return ready
         if len(self._pending):
-            self._pending = np.pad(self._pending, (0, self._frame - len(self._pending)))
+            self._pending.extend([0] * (self._frame - len(self._pending)))
             ready.append(self._encode_frame())
         if self._start is not None and timestamp < self._start:  # the padding has covered the gap's first samples
             return ready
@@ -59,11 +61,12 @@ class OpusEncoder:
 
     def _encode_frame(self) -> VoicePacket:
         assert self._start is not None
-        frame = av.AudioFrame.from_ndarray(self._pending[: self._frame].reshape(1, -1), format="s16", layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=self._frame)
+        frame.planes[0].update(self._pending[: self._frame].tobytes())
         frame.sample_rate, frame.pts, frame.time_base = self._rate, self._start, Fraction(1, self._rate)
         payload = b"".join(bytes(part) for part in self._codec.encode(frame))  # pyright: ignore
         packet = VoicePacket(self._sequence, self._start * CLOCK // self._rate, self._marker, payload)
-        self._pending = self._pending[self._frame :]
+        del self._pending[: self._frame]
         self._start += self._frame
         self._sequence += 1
         self._marker = False

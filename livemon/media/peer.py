@@ -6,7 +6,7 @@ anything could read it.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pylibsrtp
@@ -25,13 +25,13 @@ from aiortc.rtcrtpparameters import RTCRtpSendParameters
 from aiortc.rtp import HeaderExtensionsMap
 
 from livemon_runtime.codecs import Codec
-from livemon_runtime.keys import Voice
 
 from . import ice
 from .errors import BadOffer, PeerFailed
 from .fan_out import MAX_UNSENT, Outlet
 from .metrics import PACKETS_REFUSED
 from .offer import Offer, codec_name
+from .voices import HeardVoice
 
 ANSWER_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 3.0
@@ -49,10 +49,10 @@ class Peer:
     `on_connected` is called when packets can be sent; `over` is set when it is lost, closed or has failed.
     """
 
-    def __init__(self, codecs: Mapping[Voice, Codec], on_connected: Callable[[], None]) -> None:
+    def __init__(self, codecs: Mapping[HeardVoice, Codec], on_connected: Callable[[], None]) -> None:
         configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         self._connection = RTCPeerConnection(configuration)
-        self._transceivers: dict[Voice, RTCRtpTransceiver] = {
+        self._transceivers: dict[HeardVoice, RTCRtpTransceiver] = {
             voice: self._add_voice(voice, codec) for voice, codec in codecs.items()
         }
         self._way: Any = next(iter(self._transceivers.values())).sender.transport
@@ -83,7 +83,7 @@ class Peer:
             raise BadOffer("it cannot be answered") from error
         return self._connection.localDescription.sdp
 
-    def outlets(self) -> dict[Voice, Outlet]:
+    def outlets(self) -> dict[HeardVoice, Outlet]:
         """Where each voice's packets go in, once it is connected."""
         return {voice: self._outlet(transceiver) for voice, transceiver in self._transceivers.items()}
 
@@ -115,9 +115,12 @@ class Peer:
         self.sent_unheard += 1
         return True
 
-    def _add_voice(self, voice: Voice, codec: Codec) -> RTCRtpTransceiver:
-        transceiver = self._connection.addTransceiver(_Parked(), direction="sendonly")
-        transceiver.setCodecPreferences([_capability(codec)])
+    def _add_voice(self, voice: HeardVoice, codec: Codec) -> RTCRtpTransceiver:
+        return self._add_transceiver(voice, "sendonly", [codec])
+
+    def _add_transceiver(self, voice: HeardVoice, direction: str, codecs: Sequence[Codec]) -> RTCRtpTransceiver:
+        transceiver = self._connection.addTransceiver(_Parked(), direction=direction)
+        transceiver.setCodecPreferences([_capability(codec) for codec in codecs])
         # named so in the answer's a=msid, by which the page tells the voices apart
         transceiver.sender._stream_id = transceiver.sender._track_id = voice  # pyright: ignore[reportPrivateUsage]
         return transceiver

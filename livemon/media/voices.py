@@ -1,9 +1,10 @@
-"""One call's two voices from Redis to the browsers: checked, made unbroken, encoded if need be, fanned out.
+"""One call's voices from Redis to the browsers: checked, made unbroken, encoded if need be, fanned out.
 
 A bad packet is dropped with its reason; it hurts no other call, and nobody who listens to this one.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 from livemon_runtime.codecs import Codec
 from livemon_runtime.errors import RtpError
@@ -19,7 +20,16 @@ from .packet_rate import PacketRate
 MAX_PAYLOAD = 1_300
 """Bytes that go to a browser in one packet; SRTP and the headers take the rest of a path's 1,500."""
 
-Refuse = Callable[[str, RtpError], None]
+HeardVoice = Voice | Literal["supervisor"]
+RUNTIME_VOICES: tuple[Voice, ...] = ("caller", "agent")
+HEARD_VOICES: tuple[HeardVoice, ...] = (*RUNTIME_VOICES, "supervisor")
+
+Refuse = Callable[[str, HeardVoice, RtpError], None]
+
+
+def codecs_of(audio: Audio) -> dict[HeardVoice, Codec]:
+    """Which codec each voice comes in; a supervisor's in the caller's unless the runtime wants another."""
+    return {"caller": audio.caller, "agent": audio.agent, "supervisor": audio.supervisor or audio.caller}
 
 
 class VoiceLine:
@@ -44,7 +54,8 @@ class VoiceLine:
         carried = self._continuity.carry(packet, now)
         if carried is None:
             raise RtpError("packet_repeated")
-        self.fan_out.send(self._encoded(carried))
+        if self.fan_out:  # nobody may listen to this voice, and somebody to another of the call
+            self.fan_out.send(self._encoded(carried))
 
     def _encoded(self, packet: VoicePacket) -> list[VoicePacket]:
         if self._encoder is None:
@@ -56,21 +67,25 @@ class VoiceLine:
 
 
 class CallVoices:
-    """Both voices of one call, with one limit on their packets together.
+    """The voices of one call. `clock` gives seconds, monotonic; `refuse` is told what was dropped, and why.
 
-    `clock` gives seconds, monotonic; `refuse` is told what was dropped, and why.
+    The runtime's two have one limit on their packets together. A supervisor's packets come from livemon itself, and
+    have a limit of their own: whoever floods, the others are heard on.
     """
 
     def __init__(self, call_id: str, audio: Audio, clock: Callable[[], float], refuse: Refuse) -> None:
-        rate = PacketRate()
+        of_runtime, of_supervisor = PacketRate(), PacketRate()
         self.call_id = call_id
-        self.codecs: dict[Voice, Codec] = {"caller": audio.caller, "agent": audio.agent}
-        self.lines = {voice: VoiceLine(codec, rate) for voice, codec in self.codecs.items()}
+        self.codecs = codecs_of(audio)
+        self.lines = {
+            voice: VoiceLine(codec, of_supervisor if voice == "supervisor" else of_runtime)
+            for voice, codec in self.codecs.items()
+        }
         self._clock, self._refuse = clock, refuse
 
-    def take(self, voice: Voice, data: bytes) -> None:
+    def take(self, voice: HeardVoice, data: bytes) -> None:
         """Pass on a message of the voice's channel, or drop it."""
         try:
             self.lines[voice].take(data, self._clock())
         except RtpError as error:
-            self._refuse(self.call_id, error)
+            self._refuse(self.call_id, voice, error)

@@ -1,58 +1,82 @@
 """The database: opened once a process, and given out as sessions that have a deadline.
 
-SQLite in one file. What stands in it is the business of whoever asks; each `session()` is one transaction at most, which
-its user commits.
+SQLite in one file, or PostgreSQL. What stands in it is the business of whoever asks; each `session()` is one transaction
+at a time, which its user commits.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
-from sqlalchemy import URL, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, InterfaceError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from . import schema
-from .errors import StoreAway, StoreClosed, StoreError, UnusableDatabase
+from .address import ServerAddress, read_address
+from .errors import StoreAway, StoreClosed, StoreError
+from .pool import CALL_TIMEOUT_S
+from .sqlite import SqliteDatabase
 from .tables import Workspace
 
 __all__ = ["Store", "StoreError"]
 
-CALL_TIMEOUT_S = 10.0
-"""For everything that is done within one `session()`, the wait for a connection included."""
 PING_TIMEOUT_S = 2.0
-BUSY_TIMEOUT_S = 3.0
-"""How long SQLite waits for another writer. That cannot be cut short, and comes on top of what is under way in it."""
-CONNECTIONS, MORE_CONNECTIONS = 5, 10
+
+
+class _Database(Protocol):
+    """What SQLite and PostgreSQL each do in a way of their own. `str()` of it names it to people, without a password."""
+
+    @property
+    def path(self) -> Path | None: ...
+    @property
+    def look_at(self) -> str: ...
+    @property
+    def errors(self) -> tuple[type[Exception], ...]: ...
+    @property
+    def hangs_up(self) -> bool: ...
+    def prepare(self) -> None: ...
+    def engine(self) -> AsyncEngine: ...
+    def why(self, error: Exception) -> str: ...
+
+
+class _Session(AsyncSession):
+    """Knows whether it is just being told to keep its changes."""
+
+    committing = False
+
+    async def commit(self) -> None:
+        await self.flush()
+        self.committing = True
+        await super().commit()
+        self.committing = False
 
 
 class Store:
-    """`database_url` is `sqlite+aiosqlite:///relative/file.db` or `sqlite:////absolute/file.db`.
+    """`database_url` is `sqlite+aiosqlite:///relative/file.db`, or `postgresql://user:password@host/database`.
 
-    Raises `UnusableDatabase` for anything else.
+    `livemon.store.address` says what else it may be. Raises `UnusableDatabase` for anything else.
     """
 
     def __init__(self, database_url: str) -> None:
-        self.path = _file_of(database_url)
+        self._database = _database(read_address(database_url))
         self._engine: AsyncEngine | None = None
 
+    def __str__(self) -> str:
+        return str(self._database)
+
+    @property
+    def path(self) -> Path | None:
+        """SQLite's file; None if the database is a server's."""
+        return self._database.path
+
     async def open(self) -> None:
-        """Create the file if there is none, bring its tables to this version, and be ready. Raises `StoreError`."""
-        await asyncio.to_thread(self._prepare)
-        engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(self.path)),
-            connect_args={"timeout": BUSY_TIMEOUT_S},
-            pool_size=CONNECTIONS,
-            max_overflow=MORE_CONNECTIONS,
-            pool_timeout=CALL_TIMEOUT_S,
-        )
-        event.listen(engine.sync_engine, "connect", _set_up)
-        self._engine = engine
+        """Create what is missing, bring the tables to this version, and be ready. Raises `StoreError`."""
+        await asyncio.to_thread(self._database.prepare)
+        self._engine = self._database.engine()
 
     async def close(self) -> None:
         """Let go of every connection. Harmless if it is closed already."""
@@ -78,47 +102,40 @@ class Store:
         """
         if self._engine is None:
             raise StoreClosed
+        session = _Session(self._engine, expire_on_commit=False)
         try:
-            async with asyncio.timeout(timeout), AsyncSession(self._engine, expire_on_commit=False) as session:
-                yield session
+            async with session, asyncio.timeout(timeout):
+                try:
+                    yield session
+                except asyncio.CancelledError:
+                    if self._database.hangs_up:
+                        await session.invalidate()
+                    raise
         except (TimeoutError, PoolTimeout) as error:
-            raise StoreAway(f"no answer within {timeout:g} s") from error
+            raise self._away(session, f"no answer within {timeout:g} s") from error
         except IntegrityError:
             raise
-        except (DatabaseError, InterfaceError) as error:
-            raise StoreAway(str(error.orig)) from error
+        except (DBAPIError, *self._database.errors) as error:
+            raise self._away(session, self._database.why(error)) from error
 
-    def _prepare(self) -> None:
-        schema.make_file(self.path)
-        schema.migrate(self.path)
+    def _away(self, session: _Session, why: str) -> StoreAway:
+        return StoreAway(why, committing=session.committing, look_at=self._database.look_at)
 
-
-def _file_of(database_url: str) -> Path:
-    try:
-        url = make_url(database_url)
-    except ArgumentError as error:
-        raise UnusableDatabase(_not_usable("This text is not the address of a database")) from error
-    if url.drivername not in ("sqlite", "sqlite+aiosqlite"):
-        what = "PostgreSQL is" if url.get_backend_name() == "postgresql" else f"{url.drivername} databases are"
-        raise UnusableDatabase(_not_usable(f"{what} not supported by this version of livemon"))
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise UnusableDatabase(
-            _not_usable("SQLite needs a file: in memory, everyone would be signed out at each start")
-        )
-    if url.query:
-        raise UnusableDatabase(_not_usable("options after a question mark are not supported"))
-    return Path(url.database).absolute()
+    @asynccontextmanager
+    async def snapshot(self, *, timeout: float = CALL_TIMEOUT_S) -> AsyncGenerator[AsyncSession, None]:
+        """As `session`, for reading alone: everything as it was at one moment, whatever others write meanwhile."""
+        async with self.session(timeout=timeout) as session:
+            connection = await session.connection()
+            if connection.dialect.name == "sqlite":
+                await connection.exec_driver_sql("BEGIN")  # Python's driver begins none for what only reads
+            else:
+                await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield session
 
 
-def _not_usable(why: str) -> str:
-    return (
-        f"LIVEMON_DATABASE_URL cannot be used: {why}. livemon does not start. Leave it out to have SQLite in the data "
-        "folder, or name a file of your own: sqlite+aiosqlite:////var/lib/livemon/livemon.db"
-    )
+def _database(address: Path | ServerAddress) -> _Database:
+    if isinstance(address, Path):
+        return SqliteDatabase(address)
+    from .postgres import PostgresDatabase  # asyncpg is for those who have a server
 
-
-def _set_up(connection: PoolProxiedConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA synchronous=NORMAL")  # with WAL: at worst the last second is lost, and never the file
-    cursor.close()
+    return PostgresDatabase(address)

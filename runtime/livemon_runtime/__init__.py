@@ -9,6 +9,7 @@ from .codecs import Codec
 from .errors import InvalidName, LivemonError, ProtocolError, Refusal, RtpError
 from .protocol import Audio
 from .runtime import Runtime
+from .supervisor import Supervisor
 from .turn import Turn
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Refusal",
     "RtpError",
     "Runtime",
+    "Supervisor",
     "Turn",
 ]

@@ -8,15 +8,20 @@ import asyncio
 import contextlib
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import entries
 from .call_fields import checked, ended
+from .codecs import Codec
 from .errors import ProtocolError
 from .handlers import Handler, ask
 from .limits import EVENTS_PER_S, TokenBucket
+from .protocol import COMMAND_DEADLINE_MS, EndCommand
 from .record import CallRecord
+from .supervision import Supervision
+from .supervisor import Supervisor
 from .turn import Turn
 from .voice import Voices
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 _H = TypeVar("_H", bound=Handler)
 _ANSWER_S = 0.2
 """Redis answers sooner, unless it is in trouble."""
+_MOST_TOLD = 100
 _UPDATABLE = frozenset(
     {
         "call_type",
@@ -53,12 +59,15 @@ class Call:
         self._ids = f"{secrets.token_hex(3)}-"
         self._count = 0
         self._bucket = TokenBucket(EVENTS_PER_S)
-        self.ending = False
-        """A supervisor's `end` is under way: the bot's hang-up is then its doing."""
+        self.ending = ""
+        """Why the bot is being made to hang up: its own word for it then counts as that."""
+        self.supervision = Supervision(runtime, self)
+        self._told: deque[Supervisor] = deque(maxlen=_MOST_TOLD)
+        """Who was told that the agent is silent, the newest last; they are told when it is not any more."""
         self.voices = Voices.of(record.call, record.keys, runtime.publisher, runtime.clock, runtime.drops)
         self.agent_silent = False
         """The agent must say nothing: a supervisor has the caller, or it is not known whether one has."""
-        record.held = lambda: runtime.spawn(self._held())
+        record.held, record.adopted, record.malformed = self._held, self._adopted, self._malformed
         self._speak(self._derived())
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -93,10 +102,31 @@ class Call:
         if self.ended:
             return
         if self.ending and reason == "agent_hangup":
-            reason = "manual_stopped"
+            reason = self.ending
         self.record.become(ended(self.record.call, reason, self._runtime.clock.now_ms()))
         self.voices.close()
+        self.supervision.leave()
         self._runtime.call_ended(self)
+
+    async def end_without_supervisor(self) -> None:
+        """Nobody has spoken with the caller for the whole grace time: the bot hangs up, and the call is over."""
+        self.ending = "supervisor_lost"
+        try:
+            await self._ask_to_hang_up()
+        finally:
+            self.end("supervisor_lost")
+
+    async def _ask_to_hang_up(self) -> None:
+        if handler := self.handlers.get("end"):
+            command = EndCommand(
+                type="end",
+                command_id=secrets.token_hex(16),
+                call_id=self.call_id,
+                by="livemon",
+                by_name="livemon",
+                deadline=self._runtime.clock.now_ms() + COMMAND_DEADLINE_MS,
+            )
+            await ask(handler, command, self._runtime.handler_timeout, "end")
 
     def update(self, **fields: Any) -> None:
         """New values of `metadata` (whole), `agent_name`, …; `call_status="ongoing"` lists a registered call."""
@@ -224,7 +254,8 @@ class Call:
         return self._on("inject", handler)
 
     def on_take_over(self, handler: _H) -> _H:
-        """Asked whether a supervisor may have the caller; `False` or `Refusal` says no. See the README on take-over."""
+        """Asked whether a supervisor may have the caller; `False` or `Refusal` says no. It gets a `Supervisor`, whose
+        hooks say what becomes of their voice; see the README on take-over."""
         return self._on("take_over", handler)
 
     def on_agent_silenced(self, handler: _H) -> _H:
@@ -254,34 +285,82 @@ class Call:
         """What this call can do, from what its bot has said."""
         if self._own_capabilities is not None:
             return self._own_capabilities
-        can = {"listen": self.record.call.audio is not None}
-        return [name for name in ("listen", "end", "inject") if can.get(name) or name in self.handlers]
+        audible = self.record.call.audio is not None
+        can = {"listen": audible, "take_over": audible and "take_over" in self.handlers}
+        can |= {name: name in self.handlers for name in ("end", "inject")}
+        return [name for name, able in can.items() if able]
+
+    @property
+    def supervisor_codec(self) -> Codec | None:
+        """How a supervisor's voice comes."""
+        audio = self.record.call.audio
+        return (audio.supervisor or audio.caller) if audio else None
 
     def _speak(self, capabilities: list[str]) -> None:
         if capabilities != self.record.call.capabilities and not self.ended:
             self.record.become(self.record.call.model_copy(update={"capabilities": capabilities}))
         self._notice()
 
-    async def obey(self, settled: asyncio.Future[bool]) -> None:
-        """Silence the agent as the take-over's answer says; while it is not known, the agent holds its tongue."""
+    def _held(self, supervisor: Supervisor) -> None:
+        """The one place that follows: who it is, the record alone says, at the moment at which it is so."""
+        if not self.ended:
+            self.supervision.follow(supervisor)
+            self.voices.switch(taken_over=True)
+
+    async def obey(self, settled: asyncio.Future[bool], supervisor: Supervisor, *, refused: bool) -> None:
+        """Silence the agent as the take-over's answer says; while it is not known, the agent holds its tongue.
+
+        What this runtime has `refused` itself cannot become a yes. Who has the caller is told so, whoever had them before.
+        """
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(None if refused else _ANSWER_S):
                 accepted = await asyncio.shield(settled)
         except TimeoutError:
-            await self._silence(True)
+            await self._silence(supervisor)
             accepted = await settled
-        await self._silence(accepted or self.controller is not None or self.record.deciding)
-        self.voices.switch(taken_over=self.controller is not None)
+        if accepted:
+            await self._silence(supervisor)
+        elif self.controller is None and not self.record.deciding:
+            await self._let_speak()
 
-    async def _held(self) -> None:
-        """An adopted call turns out to be a supervisor's."""
-        self.voices.switch(taken_over=True)
-        await self._silence(True)
+    def _adopted(self, supervisor: Supervisor) -> None:
+        """A call that was announced here turns out to be a supervisor's already."""
+        self._runtime.spawn(self._silence(supervisor))
+        self._runtime.spawn(self._introduce(supervisor))
 
-    async def _silence(self, silent: bool) -> None:
-        changed, self.agent_silent = silent != self.agent_silent, silent
-        if changed and (handler := self.handlers.get("agent_silenced")):
-            await ask(handler, silent, self._runtime.handler_timeout, "agent_silenced")
+    async def _introduce(self, supervisor: Supervisor) -> None:
+        """Let the bot set its hooks for the one who has an adopted call; its answer does not count."""
+        timeout = self._runtime.handler_timeout
+        if handler := self.handlers.get("take_over"):
+            await ask(handler, supervisor, timeout, "take_over")
+        if hook := supervisor.hooks.get("silence"):
+            await ask(hook, True, timeout, "agent_silenced")
+
+    def _malformed(self, error: ProtocolError) -> None:
+        self._drop(f"controller_{error.reason}", f"the agent has the call: {error.detail}")
+
+    async def _silence(self, supervisor: Supervisor) -> None:
+        """The agent must be silent; that supervisor's hook is told once, also if it is silent already."""
+        handlers = [] if self.agent_silent else [self.handlers.get("agent_silenced")]
+        self.agent_silent = True
+        if supervisor not in self._told:
+            self._told.append(supervisor)
+            handlers.append(supervisor.hooks.get("silence"))
+        await self._tell(handlers, silent=True)
+
+    async def _let_speak(self) -> None:
+        """The agent may speak again."""
+        if not self.agent_silent:
+            return
+        self.agent_silent = False
+        hooks = [one.hooks.get("silence") for one in self._told]
+        self._told.clear()
+        await self._tell([self.handlers.get("agent_silenced"), *hooks], silent=False)
+
+    async def _tell(self, handlers: Iterable[Handler | None], *, silent: bool) -> None:
+        for handler in handlers:
+            if handler:
+                await ask(handler, silent, self._runtime.handler_timeout, "agent_silenced")
 
     # --- within ---------------------------------------------------------------------------------------------------
 

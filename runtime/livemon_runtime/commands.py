@@ -13,6 +13,7 @@ from .errors import ProtocolError
 from .handlers import Outcome, ask
 from .protocol import COMMAND, Command, EndCommand, InjectCommand, TakeOverCommand, TapCommand
 from .scripts import CallScripts
+from .supervisor import Supervisor
 from .verdict import Verdict
 
 if TYPE_CHECKING:
@@ -165,13 +166,13 @@ class Commands:
         handler = call.handlers.get("end")
         if handler is None:
             return Outcome(False, "unsupported", "The agent's program cannot end this call: it has no on_end handler.")
-        call.ending = True
+        call.ending = "manual_stopped"
         try:
             outcome = await ask(handler, command, self._timeout, "end")
             if outcome.ok:
                 call.end("manual_stopped")
         finally:
-            call.ending = False
+            call.ending = ""
         return Outcome(True) if call.ended else outcome
 
     async def _inject(self, command: InjectCommand, call: "Call") -> Outcome:
@@ -185,21 +186,23 @@ class Commands:
 
     async def _take_over(self, command: TakeOverCommand, call: "Call") -> None:
         """Ask the bot, then let a script decide; its answer is what the agent obeys."""
-        refusal = await self._refusal(command, call)
+        supervisor = Supervisor(command.claim_id, command.by, command.by_name, command.grace_ms)
+        refusal = await self._refusal(command, call, supervisor)
         settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def settle(accepted: bool) -> None:
             if not settled.done():
                 settled.set_result(accepted)
 
+        deadline = command.deadline
         call.record.say_verdict(
-            Verdict(command.claim_id, command.generation, command.command_id, command.deadline, refusal, settle)
+            Verdict(command.claim_id, command.generation, command.command_id, deadline, refusal, supervisor, settle)
         )
         self._runtime.sender.notice(call.record)
-        await call.obey(settled)
+        await call.obey(settled, supervisor, refused=refusal is not None)
         self._done.pop(command.command_id, None)  # asked again, the script gives the result again
 
-    async def _refusal(self, command: TakeOverCommand, call: "Call") -> tuple[str, str] | None:
+    async def _refusal(self, command: TakeOverCommand, call: "Call", supervisor: Supervisor) -> tuple[str, str] | None:
         handler = call.handlers.get("take_over")
         if handler is None:
             return "unsupported", "The agent's program has no on_take_over handler."
@@ -210,7 +213,7 @@ class Commands:
         left = (command.deadline - self._runtime.clock.now_ms()) / 1000
         if left <= 0:
             return "too_late", "The claim came after its deadline: the agent has the call."
-        outcome = await ask(handler, command, min(left, self._timeout), "take_over")
+        outcome = await ask(handler, supervisor, min(left, self._timeout), "take_over")
         return None if outcome.ok else (outcome.code, outcome.message)
 
 

@@ -5,10 +5,11 @@ connection; whoever uses it waits as `Backoff` says.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from redis.asyncio import ConnectionPool
@@ -51,20 +52,30 @@ class Connection:
         `wait`: how many seconds longer than usual an answer may take (for commands that block). Raises one of `AWAY`;
         then nobody knows which of the commands were done.
         """
-        task = asyncio.current_task()
-        cancelled_before = task.cancelling() if task else 0
         try:
-            async with asyncio.timeout(self._timeout + wait):
-                answers = await self._run(commands)
+            with _cancellable():
+                async with asyncio.timeout(self._timeout + wait):
+                    return await self._run(commands)
         except BaseException:
             await self.close()
-            if task and task.cancelling() > cancelled_before:
-                raise asyncio.CancelledError from None  # redis-py may have made an error of its own of it
             raise
-        if task and task.cancelling() > cancelled_before:
-            await self.close()
-            raise asyncio.CancelledError  # `asyncio.wait_for`, within redis-py, may swallow it before Python 3.12
-        return answers
+
+    async def send(self, *words: str) -> None:
+        """Send one command whose answer comes by `receive`: subscriptions and their pings. Raises one of `AWAY`."""
+        with _cancellable():
+            async with asyncio.timeout(self._timeout):
+                connection = self._connection
+                if connection is None or not connection.is_connected:
+                    connection = await self._open()
+                await connection.send_packed_command(connection.pack_command(*words), check_health=False)
+
+    async def receive(self, within: float) -> Answer:
+        """The next thing that a subscription brings, within so many seconds. Raises one of `AWAY`."""
+        with _cancellable():
+            async with asyncio.timeout(within):
+                if self._connection is None:
+                    raise ConnectionError("not connected")
+                return await self._read(self._connection)
 
     async def _run(self, commands: Sequence[scripts.Command]) -> list[Answer]:
         connection = self._connection
@@ -95,6 +106,19 @@ class Connection:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+
+@contextlib.contextmanager
+def _cancellable() -> Generator[None]:
+    """Raise `CancelledError` if this task was cancelled in the block. redis-py may have made an error of its own of it, and
+    `asyncio.wait_for`, within redis-py, may swallow it before Python 3.12."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError from None
 
 
 class Outage:

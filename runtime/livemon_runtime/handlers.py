@@ -43,6 +43,13 @@ def takes_argument(handler: Handler) -> bool:
     )
 
 
+def stopping() -> bool:
+    """For whoever catches a `CancelledError`: whether this task is to end. If not, it is another's: the bot's function
+    awaited what was cancelled, and it is the function that failed."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def ask(handler: Handler, argument: object, timeout: float, what: str) -> Outcome:
     """Call the bot's `handler` and say how it went. A sync handler runs in the bot's loop and must not block."""
     try:
@@ -56,9 +63,8 @@ async def ask(handler: Handler, argument: object, timeout: float, what: str) -> 
         _LOG.error("the bot's handler for %s did not answer within %s s", what, timeout)
         return Outcome(False, "failed", f"The agent's program did not answer within {timeout:g} s.")
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise  # it is this runtime that stops
+        if stopping():
+            raise
         _LOG.error("the bot's handler for %s was cancelled, or awaited what was", what)
         return Outcome(False, "failed", "The agent's program cancelled what it was doing.")
     except Exception as error:

@@ -82,6 +82,8 @@ class Controller(_Message):
     generation: int
     since: Milliseconds
     lost_since: Milliseconds | None = None
+    role_lost_since: Milliseconds | None = None
+    """Written by livemon: since when the supervisor may not take calls over any more."""
 
 
 class Call(_Message):

@@ -4,18 +4,18 @@ Pure: `commands()` gives what to send next, each with the function that takes it
 before it is answered, so that sending again after a failure is always right.
 """
 
-import json
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from . import entries
+from . import entries, protocol
+from .errors import ProtocolError
 from .keys import Keys
 from .outbox import Outbox
-from .protocol import Call, CallStatus
-from .scripts import UNKNOWN_CONTROLLER, Accepted, Announced, Appended, CallScripts, Command, Written
+from .protocol import CONTROLLER, Call, CallStatus
+from .scripts import UNKNOWN_CONTROLLER, Accepted, Announced, Appended, CallScripts, Command, Supervised, Written
+from .supervisor import Supervisor
 from .verdict import Verdict, claim_of
 
 PARTIALS_EVERY_MS = 100
@@ -24,7 +24,7 @@ MOST_RESULTS = 1_000
 MOST_PARTIALS = 100
 
 
-def _nothing() -> None: ...
+def _nothing(_: object) -> None: ...
 
 
 @dataclass(slots=True)
@@ -60,8 +60,12 @@ class CallRecord:
     """JSON of who holds the call, empty for nobody; None while this process has no memory of it."""
     generation: int = 0
     """The highest claim that this process has answered."""
-    held: Callable[[], None] = _nothing
-    """Called when an adopted call turns out to be a supervisor's."""
+    held: Callable[[Supervisor], None] = _nothing
+    """Told who has the call as soon as `controller` says so, and before anything else is: this is whom to follow."""
+    adopted: Callable[[Supervisor], None] = _nothing
+    """Told after `held` if they had it before this process knew of them: its bot has not met them."""
+    malformed: Callable[[ProtocolError], None] = _nothing
+    """Told of a controller in Redis that is none."""
     retry_at: float = 0.0
     now_in_call: int = 0
     """Milliseconds since the call's start when an entry was last added."""
@@ -76,6 +80,8 @@ class CallRecord:
     _results: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=MOST_RESULTS))
     _verdicts: deque[Verdict] = field(default_factory=lambda: deque())
     _notes: int = 0
+    _heard: tuple[str, int | None] | None = None
+    """Claim id, and since when (ms) its supervisor is not heard, None: heard again; to be said."""
 
     def __post_init__(self) -> None:
         self.scripts = CallScripts(self.keys, self.runtime_id, self.call.call_id)
@@ -134,6 +140,10 @@ class CallRecord:
     def say_verdict(self, verdict: Verdict) -> None:
         self._verdicts.append(verdict)
 
+    def say_heard(self, claim_id: str, lost_since: int | None) -> None:
+        """Since when (ms, Redis's time) the supervisor with that claim is not heard; None: they are heard again."""
+        self._heard = (claim_id, lost_since)
+
     def announce_again(self) -> None:
         """Redis has lost the call, or has it otherwise than it is."""
         if not self.given_up:
@@ -162,6 +172,8 @@ class CallRecord:
         """Whether anything but partials is to be sent."""
         if not self.announced or self._verdicts or self._results or self._probe or self.outbox.unsent:
             return True
+        if self._heard is not None and not self.over:
+            return True
         return not self.ended_in_redis if self.over else self._version != self._sent
 
     def due_in(self, now_ms: int) -> int | None:
@@ -188,6 +200,11 @@ class CallRecord:
             version = self._version
             update = self.scripts.update(self.incarnation, self._json())
             yield Request(update, lambda answer: self._written(answer, version))
+        if self._heard is not None and not self.over:
+            said = claim_id, since = self._heard
+            silent_ms = None if since is None else max(0, now_ms - since)
+            command = self.scripts.supervisor(self.incarnation, claim_id, silent_ms)
+            yield Request(command, lambda answer: self._supervised(answer, said))
         if self._partials and now_ms >= self._partials_at:
             self._partials_at = now_ms + PARTIALS_EVERY_MS
             for entry_id, entry in list(self._partials.items()):
@@ -272,12 +289,23 @@ class CallRecord:
 
     def _adopt(self, controller: str) -> None:
         """A call from before this process: somebody has it, and this runtime will say so."""
+        try:
+            held = protocol.read(CONTROLLER, controller)
+        except ProtocolError as error:
+            self.controller = ""  # nobody could be heard or followed by it: the agent has the call
+            self.malformed(error)
+            return
+        self.generation = max(self.generation, held.generation)
+        supervisor = Supervisor(held.claim_id, held.user_id, held.name)
+        self._hold(controller, supervisor)
+        self.adopted(supervisor)
+
+    def _hold(self, controller: str, supervisor: Supervisor) -> None:
+        """From now on this is who has the call."""
         self.controller = controller
-        held: dict[str, Any] = json.loads(controller)
-        self.generation = max(self.generation, int(held.get("generation", 0)))
         if not self.over:
             self.call.call_status = CallStatus.TAKEN_OVER
-        self.held()
+        self.held(supervisor)
 
     def _written(self, answer: object, version: int) -> None:
         written = Written.read(answer)
@@ -285,6 +313,16 @@ class CallRecord:
             self.announce_again()
         else:
             self.rev, self._sent = written.rev, version
+
+    def _supervised(self, answer: object, said: tuple[str, int | None]) -> None:
+        supervised = Supervised.read(answer)
+        if supervised.status == "announce":
+            self.announce_again()
+            return
+        if self._heard == said:
+            self._heard = None
+        if supervised.status == "ok" and self.claim_id == said[0]:
+            self.controller, self.rev = supervised.controller, supervised.rev
 
     def _appended(self, answer: object) -> None:
         appended = Appended.read(answer)
@@ -320,9 +358,8 @@ class CallRecord:
     def _accepted(self, verdict: Verdict, answer: object) -> None:
         accepted = Accepted.read(answer)
         if accepted.yes:
-            self.controller, self.rev, self._sent = accepted.controller, accepted.rev, verdict.version
-            if not self.over:
-                self.call.call_status = CallStatus.TAKEN_OVER
+            self.rev, self._sent = accepted.rev, verdict.version
+            self._hold(accepted.controller, verdict.supervisor)
         self._settle(verdict, accepted=accepted.yes)
 
     def _settle(self, verdict: Verdict, *, accepted: bool) -> None:

@@ -19,6 +19,7 @@ from .clock import Clock
 from .commands import Commands
 from .connection import Connection, Outage
 from .drops import Drops
+from .handlers import stopping
 from .heartbeat import Heartbeat
 from .keys import Keys, check_id
 from .protocol import CallStatus, RuntimeInfo
@@ -26,12 +27,13 @@ from .publisher import Publisher
 from .record import CallRecord
 from .scripts import CallScripts, Command
 from .sender import Sender
+from .supervisor_audio import SupervisorAudio
 
 _LOG = logging.getLogger("livemon_runtime")
 _MOST_ENDED = 10_000
 _MOST_WAITING = 2_000
 _STOP_S = 5.0
-_PARTS = ("sender", "audio", "heartbeat", "commands")
+_PARTS = ("sender", "audio", "heartbeat", "commands", "supervisors")
 
 
 class Runtime:
@@ -64,13 +66,14 @@ class Runtime:
         self._task: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._connections = [Connection(url, timeout=socket_timeout, name=f"livemon-{part}") for part in _PARTS]
-        writing, audio, watching, asking = self._connections
+        writing, audio, watching, asking, hearing = self._connections
         outage = Outage()
         self.sender = Sender(writing, self.clock, self.drops, outage, self.alive)
         self.publisher = Publisher(audio, self.clock, self.drops)
         info = RuntimeInfo(name=name, version=version)
         self.heartbeat = Heartbeat(self, watching, info, outage)
         self._commands = Commands(self, asking, handler_timeout)
+        self.supervisor_audio = SupervisorAudio(hearing)
 
     @property
     def counters(self) -> Counter[str]:
@@ -120,7 +123,13 @@ class Runtime:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            parts = (self.sender.run, self.publisher.run, self.heartbeat.run, self._commands.run)
+            parts = (
+                self.sender.run,
+                self.publisher.run,
+                self.heartbeat.run,
+                self._commands.run,
+                self.supervisor_audio.run,
+            )
             for part, run in zip(_PARTS, parts, strict=True):
                 tasks.create_task(self._forever(part, run), name=f"livemon {part}")
 
@@ -132,12 +141,26 @@ class Runtime:
                 _LOG.exception("livemon: %s failed; it is started again", part)
                 await asyncio.sleep(1)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something in a task of this runtime's own, which ends with it."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Do something for a call in a task of this runtime's own, which ends with it; None if it does not run.
+
+        What goes wrong there is logged and counted, and is no trouble of the other calls.
+        """
         if self._tasks is None:
             work.close()
-        else:
-            self._tasks.create_task(work)
+            return None
+        task = self._tasks.create_task(self._alone(work))
+        task.add_done_callback(lambda _: work.close())  # it may be cancelled before it has begun
+        return task
+
+    async def _alone(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except BaseException as error:
+            if stopping() or not isinstance(error, Exception | asyncio.CancelledError):
+                raise
+            _LOG.exception("livemon: something that was to be done for a call failed")
+            self.drops.drop("call_work_failed", repr(error))
 
     # --- calls ----------------------------------------------------------------------------------------------------
 

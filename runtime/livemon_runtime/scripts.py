@@ -17,7 +17,7 @@ Command = tuple[Word, ...]
 """One Redis command: its name and arguments."""
 
 UNKNOWN_CONTROLLER = "?"
-NAMES = ("announce", "update", "append", "end", "accept", "refuse", "result")
+NAMES = ("announce", "update", "append", "end", "accept", "refuse", "supervisor", "result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def loading() -> list[Command]:
 
 def _parts(answer: object) -> list[str | int]:
     parts = cast("list[bytes | str | int]", answer)
-    return [part.decode() if isinstance(part, bytes) else part for part in parts]
+    return [part.decode(errors="replace") if isinstance(part, bytes) else part for part in parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,20 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Supervised:
+    """Answer of supervisor."""
+
+    status: Literal["ok", "other", "announce"]
+    rev: int
+    controller: str
+
+    @classmethod
+    def read(cls, answer: object) -> "Supervised":
+        status, rev, controller = _parts(answer)
+        return cls(cast("Literal['ok', 'other', 'announce']", status), int(rev), str(controller))
+
+
+@dataclass(frozen=True, slots=True)
 class CallScripts:
     """The scripts as one runtime uses them for one call."""
 
@@ -149,6 +163,12 @@ class CallScripts:
     def refuse(self, claim_id: str, command_id: str, code: str, message: str) -> Command:
         keys = [self.keys.call(self.call_id), self.keys.events]
         return script("refuse").call(keys, self.call_id, claim_id, command_id, code, message)
+
+    def supervisor(self, incarnation: str, claim_id: str, silent_ms: int | None) -> Command:
+        """`silent_ms`: for how long the supervisor has not been heard; None: heard again."""
+        keys = [self.keys.call(self.call_id), self.keys.events]
+        silent = "" if silent_ms is None else silent_ms
+        return script("supervisor").call(keys, self.call_id, incarnation, claim_id, silent)
 
     def result(self, result: str) -> Command:
         return script("result").call([self.keys.call(self.call_id), self.keys.events], self.call_id, result)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .supervisor import Supervisor
+
 UNKNOWN_MS = 5_000
 """How long past a claim's deadline the agent holds its tongue while Redis does not answer."""
 
@@ -18,6 +20,8 @@ class Verdict:
     deadline: int
     refusal: tuple[str, str] | None
     """Code and message; None accepts."""
+    supervisor: Supervisor
+    """Who has the call if Redis says yes."""
     settled: Callable[[bool], None]
     """Told once whether the claim has the call."""
     version: int = 0

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from livemon.access import members
+from livemon.access.administration import Administration
+from livemon.access.api_keys import NewKey, WantedKey, make_key
 from livemon.access.roles import Role
 from livemon.access.sessions import POLL_S, Sessions
+from livemon.store.audit.log import AuditLog
 from livemon.store.store import Store
 
 
@@ -34,11 +37,6 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path}/livemon.db"
-
-
-@pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     store = Store(database_url)
     await store.open()
@@ -48,11 +46,19 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def other_store(store: Store, database_url: str) -> AsyncIterator[Store]:
-    """The same file, as another node or the command line has it open."""
+    """The same database, as another node or the command line has it open."""
     other = Store(database_url)
     await other.open()
     yield other
     await other.close()
+
+
+@pytest.fixture
+async def audit(store: Store, tmp_path: Path) -> AuditLog:
+    """The store's log, open."""
+    log = AuditLog(store, tmp_path / "audit.key")
+    await log.open()
+    return log
 
 
 @pytest.fixture
@@ -77,3 +83,18 @@ def sign_in(store: Store, sessions: Sessions) -> SignIn:
         return await sessions.open(user_id, "default", device="Firefox", address="192.0.2.7")
 
     return sign_in
+
+
+MakeKey = Callable[..., Awaitable[NewKey]]
+
+
+@pytest.fixture
+def make(store: Store, sessions: Sessions, sign_in: SignIn, audit: AuditLog, clock: Clock) -> MakeKey:
+    """Have Ada, an Admin, make an API key."""
+
+    async def make(name: str = "Wallboard", rights: tuple[str, ...] = ("watch", "end"), days: int = 30) -> NewKey:
+        ada = await sessions.find(await sign_in())
+        assert ada is not None
+        return await make_key(Administration(store, audit, ada, "", clock), WantedKey(name, rights, days))
+
+    return make

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -34,6 +35,13 @@ async def echo(scope, receive, send):
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": name})
+
+
+@pytest.fixture
+def database_url(tmp_path, made_database):
+    """One kind is enough: the guard has no SQL of its own, and that of the sessions is tested on each kind (`test_sessions`)."""
+    shutil.copy(made_database, tmp_path)
+    return f"sqlite+aiosqlite:///{tmp_path}/livemon.db"
 
 
 @pytest.fixture
@@ -98,7 +106,13 @@ async def test_a_session_that_has_ended_lets_nobody_in(guard, ada, sessions):
     assert (await connect(guard, "/feed/calls", ada | OURS)).close_code == 4401
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/link", "/healthz", "/metrics", "/favicon.ico", "/assets/a.js"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/sign-in", "/sign-in/link", "/sign-in/keycloak", "/sign-in/keycloak/callback"),
+        *("/healthz", "/metrics", "/favicon.ico", "/assets/a.js"),
+    ],
+)
 async def test_what_is_open_is_open_and_asks_no_database(path, database_url, ada):
     class NoSessions:
         def __call__(self):
@@ -115,7 +129,11 @@ async def test_what_is_open_is_open_and_asks_no_database(path, database_url, ada
         "",
         "/live",
         "/sign-in/",
-        "/sign-in/links",
+        "/sign-in/keycloak/",
+        "/sign-in//callback",
+        "/sign-in/keycloak/callback/",
+        "/sign-in/a/b/callback",
+        "/sign-in/keycloak/elsewhere",
         "/sign-inn",
         "/sign-out",
         "/assets",
@@ -181,6 +199,16 @@ def test_without_a_guard_nobody_is_anybody():
     assert person_of(HTTPConnection({"type": "http", "headers": []})) is None
 
 
+async def test_another_servers_request_needs_no_origin_where_it_is_meant_for_servers(guard, ada):
+    """It has none, and proves by itself who it is from; a cookie that comes along is looked at by nobody."""
+    path = "/sign-in/keycloak/back-channel-logout"
+    for headers in ({}, ada, {"origin": "https://evil.example"}):
+        assert (await request(guard, "POST", path, headers)).body == b"nobody"
+    assert (await connect(guard, path)).close_code == 4403
+    for other in ("/sign-in/keycloak", "/sign-in/keycloak/callback", "/sign-in/link", f"{path}/"):
+        assert (await request(guard, "POST", other, ada)).status == 403
+
+
 # ---- where it leads
 
 
@@ -218,6 +246,20 @@ async def test_behind_a_path_of_a_proxy_all_addresses_have_it(guard, ada):
 def test_a_prefix_that_could_lead_elsewhere_is_none(prefix):
     headers = [(b"x-forwarded-prefix", prefix.encode("latin-1"))]
     assert prefix_of(HTTPConnection({"type": "http", "headers": headers})) == ""
+
+
+async def test_a_prefix_that_is_none_never_gets_to_the_application(sessions, ada):
+    """NiceGUI writes it into its page as it comes."""
+    seen = []
+
+    async def note(scope, receive, send):
+        seen.append(dict(scope["headers"]).get(b"x-forwarded-prefix"))
+        await echo(scope, receive, send)
+
+    guard = Guard(note, sessions=sessions)
+    for prefix in ("/calls", "/</script><script>alert(1)</script>", "//evil.example"):
+        await request(guard, "GET", "/live", ada | {"x-forwarded-prefix": prefix})
+    assert seen == [b"/calls", None, None]
 
 
 # ---- from where it comes
@@ -270,6 +312,20 @@ async def test_only_our_own_pages_open_sockets_and_change_things(guard, ada, ori
     assert (
         await request(guard, "GET", "/live", headers)
     ).status == 200  # reading is for any origin: no answer is shown to it
+
+
+async def test_a_page_that_came_without_tls_changes_nothing_where_livemon_is_reached_over_it(guard, ada):
+    """Whoever is on the way can put a page of their own at http://livemon.test."""
+    headers = ada | {"host": "livemon.test"}
+    for origin, status in (
+        ("https://livemon.test", 200),
+        ("http://livemon.test", 403),
+        ("http://livemon.test:443", 403),
+    ):
+        answer = await request(guard, "POST", "/x", headers | {"origin": origin}, scheme="https")
+        assert answer.status == status, origin
+        socket = await connect(guard, "/feed/calls", headers | {"origin": origin}, scheme="wss")
+        assert socket.kinds[-1] == ("websocket.accept" if status == 200 else "websocket.close"), origin
 
 
 async def test_nobody_is_signed_in_or_out_by_another_site(guard, ada):

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 OPEN = re.compile(
-    r"/(sign-in|sign-in/link|healthz|metrics|favicon\.ico)"
+    r"/(sign-in|sign-in/link|sign-in/x|sign-in/x/callback|sign-in/x/back-channel-logout|join(/look|/accept|/with/x)?)"
+    r"|/(healthz|metrics|favicon\.ico)"
     r"|/assets/.+"
     r"|/_nicegui/\d+\.\d+\.\d+/(static|libraries|components|resources|esm)/.+"
 )
@@ -27,6 +28,7 @@ def test_the_walk_has_seen_every_part_of_the_application(answers):
     seen = {answer["path"] for answer in answers}
     assert {"/live", "/live/x", "/calls/x/end", "/calls/x/listen", "/listeners/x/stop", "/sign-out"} <= seen
     assert {"/feed/calls", "/feed/calls/x", "/sign-in/link", "/healthz", "/metrics"} <= seen
+    assert {"/sign-in/x", "/sign-in/x/callback", "/sign-in/x/back-channel-logout"} <= seen
     assert "/_nicegui_ws/x" in seen
     for part in (r"/_nicegui/[\d.]+/static/x", r"/_nicegui/auto/media/.*", r"/_nicegui/auto/static/.*", "/reports/x"):
         assert any(re.fullmatch(part, path) for path in seen), part

@@ -15,7 +15,7 @@ from livemon.access.roles import Right, Role
 from livemon.access.sessions import Sessions, session_id_of
 from livemon.store.errors import StoreAway
 
-GENEROUS_S = 30.0
+GENEROUS_S = 60.0
 
 
 @contextlib.asynccontextmanager
@@ -105,6 +105,20 @@ async def test_a_session_that_is_over_already_is_told(sessions, person):
         await told(held, "it was held, and never was")
 
 
+async def test_what_was_drawn_for_a_role_is_told_of_more_as_of_less(sessions, sign_in, other_store):
+    session_id = session_id_of(await sign_in("Bob", Role.MEMBER))
+    async with (
+        running(sessions),
+        sessions.hold(session_id, None, role=Role.MEMBER) as page,
+        sessions.hold(session_id, None) as stays,
+    ):
+        bob = await sessions.person(session_id)
+        await members.set_role(other_store, bob.user_id, "default", Role.DEVELOPER)
+        await told(page, "a Member became a Developer")
+        assert not stays.ended.is_set()
+        assert not page.over
+
+
 @pytest.mark.parametrize("poll_s", [0.05])
 async def test_while_everything_is_well_nobody_is_told_anything(store, sessions, person, sign_in):
     other = session_id_of(await sign_in("Bob", Role.DEVELOPER))
@@ -130,6 +144,39 @@ async def test_each_holder_is_told_of_the_right_that_it_needs(store, sessions, p
         await told(watches, "a Developer became a Member")
         await looked(store, sessions)
         assert not stays.ended.is_set()
+
+
+async def test_who_relies_on_all_rights_is_told_of_any_change_of_them(store, sessions, person, other_store):
+    async with (
+        sessions.hold(person.session_id, Right.WATCH, rights=person.rights) as exact,
+        sessions.hold(person.session_id, None, rights=person.rights) as none_needed,
+        sessions.hold(person.session_id, Right.WATCH) as watches,
+    ):
+        await looked(store, sessions)
+        assert not exact.ended.is_set()
+        await members.set_role(other_store, person.user_id, "default", Role.DEVELOPER)
+        await told(exact, "an Admin became a Developer")
+        assert none_needed.ended.is_set()
+        assert not watches.ended.is_set()
+        assert not exact.over
+    developer = await sessions.person(person.session_id)
+    async with sessions.hold(person.session_id, Right.WATCH, rights=developer.rights) as exact:
+        await members.set_role(other_store, person.user_id, "default", Role.ADMIN)
+        await told(exact, "a Developer became an Admin")
+
+
+async def test_who_it_is_by_then_is_told_at_each_look(sessions, person, other_store):
+    """So that whoever relies on the session alone still sees a right go and come back."""
+    may = asyncio.Queue()
+    async with sessions.hold(
+        person.session_id, None, seen=lambda one: may.put_nowait(one.may(Right.TAKE_OVER))
+    ) as held:
+        for role, wanted in ((Role.MEMBER, False), (Role.DEVELOPER, True), (Role.MEMBER, False)):
+            await members.set_role(other_store, person.user_id, "default", role)
+            async with asyncio.timeout(GENEROUS_S):
+                while await may.get() is not wanted:
+                    pass
+        assert not held.ended.is_set()
 
 
 async def test_everyone_who_holds_a_session_is_told(sessions, person):

@@ -14,6 +14,7 @@ from livemon.access.links import admin_has_signed_in, make_link, sign_in_url, us
 from livemon.access.roles import Role
 from livemon.access.sessions import Sessions
 from livemon.store.tables import SignInLink
+from tests.access.administering import entries, make_workspace
 
 
 async def enter(store, clock, token):
@@ -115,6 +116,30 @@ async def test_who_was_removed_is_not_let_in_by_an_older_link(store, clock):
     await members.set_role(store, bob, "default", Role.MEMBER)  # and came back
     with pytest.raises(LinkUsed):
         await use_link(store, token, now=clock)
+
+
+async def test_whoever_took_the_name_before_does_not_become_what_the_link_makes_of_it(store, audit, clock):
+    """Somebody has joined by that name, and holds a session and a link; it is the link's person who becomes more."""
+    sales = await make_workspace(store, "sales")
+    sessions, bob = Sessions(store, now=clock), await members.find_or_create(store, "Bob")
+    await members.set_role(store, bob, "default", Role.MEMBER)
+    squatted = await sessions.open(bob, "default", device="", address="")
+    older = await make_link(store, name="Bob", role=Role.MEMBER, now=clock)
+    assert await sessions.find(squatted), "a link that makes nobody more ends nothing"
+    person = await enter(store, clock, await make_link(store, name="bob", workspace=sales, audit=audit, now=clock))
+    assert (person.user_id, person.role, person.workspace) == (bob, Role.ADMIN, sales)
+    assert await sessions.find(squatted) is None
+    with pytest.raises(LinkUsed):
+        await use_link(store, older, now=clock)
+    said = [(one.action, one.workspace, one.subject) for one in await entries(store)]
+    assert said == [("session_end", "default", "Bob"), ("sign_in_link", "sales", "bob")]
+
+
+@pytest.mark.parametrize(("role", "ended"), [(Role.ADMIN, True), (Role.DEVELOPER, False), (Role.MEMBER, False)])
+async def test_a_link_that_gives_a_higher_role_signs_out_whoever_is_in_by_that_name(store, clock, role, ended):
+    bob = await enter(store, clock, await make_link(store, name="Bob", role=Role.DEVELOPER, now=clock))
+    await make_link(store, name="Bob", role=role, now=clock)
+    assert (await Sessions(store, now=clock).person(bob.session_id) is None) is ended
 
 
 async def test_links_long_over_are_forgotten(store, clock):

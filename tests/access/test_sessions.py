@@ -1,6 +1,5 @@
 """A cookie stands for a person until its session ends, grows old, or the membership is gone."""
 
-import sqlite3
 from hashlib import sha256
 
 import pytest
@@ -98,10 +97,11 @@ async def test_who_is_no_member_has_no_session(sessions, sign_in):
     assert await sessions.find(await sign_in("Bob", role=None)) is None
 
 
-async def test_a_role_that_only_a_newer_version_knows_lets_nobody_in(sessions, sign_in, tmp_path):
+async def test_a_role_that_only_a_newer_version_knows_lets_nobody_in(store, sessions, sign_in):
     cookie = await sign_in()
-    with sqlite3.connect(tmp_path / "livemon.db") as connection:
-        connection.execute("UPDATE membership SET role = 'owner'")
+    async with store.session() as session:
+        await (await session.connection()).exec_driver_sql("UPDATE membership SET role = 'owner'")
+        await session.commit()
     assert await sessions.find(cookie) is None
 
 
@@ -140,15 +140,13 @@ async def test_use_is_noted_once_a_minute(store, sessions, sign_in, clock):
     assert row.last_seen_at - row.created_at == 120_000
 
 
-async def test_that_use_cannot_be_noted_turns_nobody_away(sessions, sign_in, clock, tmp_path, monkeypatch):
+async def test_that_use_cannot_be_noted_turns_nobody_away(sessions, sign_in, clock, other_store, monkeypatch):
     monkeypatch.setattr("livemon.access.sessions.SEEN_TIMEOUT_S", 0.1)
     cookie = await sign_in()
     clock.forward(hours=1)
-    writer = sqlite3.connect(tmp_path / "livemon.db", isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    assert (await sessions.find(cookie)).name == "Ada"
-    writer.execute("ROLLBACK")
-    writer.close()
+    async with other_store.session() as writer:
+        await (await writer.connection()).exec_driver_sql("UPDATE session SET device = device")
+        assert (await sessions.find(cookie)).name == "Ada"
 
 
 async def test_a_database_that_does_not_answer_is_said_and_is_not_nobody(store, sessions, sign_in):

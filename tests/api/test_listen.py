@@ -7,7 +7,7 @@ import pytest
 
 from livemon.access import members
 from livemon.access.guard import COOKIE
-from livemon.access.roles import Role
+from livemon.access.roles import CALL_RIGHTS, Right, Role
 from livemon.api.listen import MAX_BODY
 from livemon.media.listening import Answer
 from livemon.redis_client import connect
@@ -50,7 +50,7 @@ async def listen(browser: Browser, ear: Ear) -> str:
     answer = await browser.post("/calls/call-1/listen", json={"sdp": await ear.offer()})
     assert answer.status_code == 200, answer.text
     said = answer.json()
-    assert said["voices"] == ["caller", "agent"]
+    assert said["voices"] == ["caller", "agent", "supervisor"]
     await ear.accept(Answer(**said))
     return said["listener_id"]
 
@@ -101,6 +101,19 @@ async def test_who_has_lost_the_role_is_not_heard_anything_any_more_and_may_stil
     assert refused(await grace.post("/calls/call-1/listen", json={"sdp": "v=0"})) == (403, "forbidden")
 
 
+async def test_who_has_lost_the_right_to_listen_alone_hears_no_more(livemon_site: Site, source: CallSource, ear):
+    livemon_site.rights[Role.MEMBER] = CALL_RIGHTS - {Right.LISTEN}
+    await livemon_site.sign_in("Another")
+    grace, listener = await livemon_site.sign_in("Grace", Role.DEVELOPER), ear()
+    await listen(grace, listener)
+    assert abs(await listener.tone("caller") - CALLER_HZ) < 20
+    await members.set_role(livemon_site.store, grace.user_id, "default", Role.MEMBER)
+    await until(lambda: listeners(livemon_site) == NOBODY_LISTENS)
+    assert refused(await grace.post("/calls/call-1/listen", json={"sdp": "v=0"})) == (403, "forbidden")
+    async with grace.socket("/feed/calls/call-1") as socket:
+        assert (await socket.read())["t"] == "call", "what the role still has goes on"
+
+
 async def test_listening_ends_with_the_session_and_leaves_others_alone(livemon_site: Site, source: CallSource, ear):
     ada, grace = await livemon_site.sign_in(), await livemon_site.sign_in("Grace")
     other = ear()
@@ -132,7 +145,7 @@ async def test_a_body_that_never_ends_is_given_up(livemon_site: Site, source, mo
     reader, writer = await asyncio.open_connection("127.0.0.1", livemon_site.port)
     head = f"POST /calls/call-1/listen HTTP/1.1\r\nHost: 127.0.0.1:{livemon_site.port}\r\nOrigin: {livemon_site.origin}"
     writer.write(f'{head}\r\nCookie: {COOKIE}={ada.cookie}\r\nContent-Length: 500\r\n\r\n{{"sdp": "'.encode())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         answer = await reader.readuntil(b"\r\n\r\n") + await reader.readuntil(b"}}")
     writer.close()
     assert answer.startswith(b"HTTP/1.1 400")

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from livemon.access import members
 from livemon.access.roles import Role
-from livemon.api.live import MAX_MESSAGE
+from livemon.api import sockets
+from livemon.api.sockets import MAX_MESSAGE
 from livemon_runtime import Runtime
 from tests.api.site import Site
 from tests.calls.live_part import until
@@ -33,7 +34,7 @@ async def test_the_list_begins_with_a_snapshot_and_goes_on_in_sequence(livemon_s
             diff = await socket.read()
             assert (diff["t"], diff["seq"]) == ("diff", seq + 1)
             seq = diff["seq"]
-            rows |= {row["id"]: row for row in diff["put"]}
+            rows |= {row["id"]: rows.get(row["id"], {}) | row for row in diff["put"]}
             new += diff["new"]
             for call_id in diff["drop"]:
                 del rows[call_id]
@@ -48,6 +49,24 @@ async def test_what_a_browser_says_to_the_list_is_ignored(livemon_site: Site):
             await socket.send(message)
         await livemon_site.runtime.announce("new")
         assert (await socket.until(lambda message: message["t"] == "diff"))["new"] == ["new"]
+
+
+async def test_one_session_has_so_many_sockets_and_no_more(livemon_site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sockets, "MAX_HOLDERS", 3)
+    ada, grace = await livemon_site.sign_in(), await livemon_site.sign_in("Grace")
+    async with AsyncExitStack() as opened:
+        several = [await opened.enter_async_context(ada.socket("/feed/calls")) for _ in range(3)]
+        for socket in several:
+            await socket.read()
+        async with ada.socket("/feed/calls") as one_more:
+            with pytest.raises(ConnectionClosed) as closed:
+                await one_more.read()
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1013, "too_many")
+        async with grace.socket("/feed/calls") as another:
+            assert (await another.read())["t"] == "snapshot"
+    await until(lambda: not livemon_site.sessions.holders(ada.session_id))
+    async with ada.socket("/feed/calls") as again:
+        assert (await again.read())["t"] == "snapshot"
 
 
 # --- a call

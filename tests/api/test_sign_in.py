@@ -8,38 +8,28 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from sqlmodel import col, select
 
 from livemon.access import members
 from livemon.access.guard import COOKIE, Guard, person_of
 from livemon.access.links import make_link
 from livemon.access.roles import Role
-from livemon.access.sessions import Sessions, session_id_of
+from livemon.access.sessions import session_id_of
+from livemon.access.sign_in_limits import MOST
 from livemon.api import sign_in
 from livemon.api.errors import ApiError, answer_api_error
-from livemon.store.store import Store
+from livemon.store.tables import AuditEntry
 
 ORIGIN = "http://livemon.test"
 
 
 @pytest.fixture
-async def store(tmp_path):
-    store = Store(f"sqlite:///{tmp_path}/livemon.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def sessions(store):
-    return Sessions(store)
-
-
-@pytest.fixture
-def app(store, sessions):
+def app(store, sessions, audit):
     app = FastAPI()
     app.add_middleware(Guard, sessions=sessions)
     app.add_exception_handler(ApiError, answer_api_error)
-    app.include_router(sign_in.router(SimpleNamespace(store=store, sessions=sessions)))
+    host = SimpleNamespace(store=store, sessions=sessions, audit=audit, providers={}, public_url=None)
+    app.include_router(sign_in.router(host))
 
     @app.get("/who")
     async def who(request: Request) -> str:
@@ -48,8 +38,8 @@ def app(store, sessions):
     return app
 
 
-def browser_of(app, base=ORIGIN, **headers):
-    transport = httpx.ASGITransport(app, client=("192.0.2.7", 50_000))
+def browser_of(app, base=ORIGIN, address="192.0.2.7", **headers):
+    transport = httpx.ASGITransport(app, client=(address, 50_000))
     return httpx.AsyncClient(transport=transport, base_url=base, headers={"origin": base, **headers})
 
 
@@ -106,9 +96,9 @@ async def test_the_second_use_of_a_link_is_refused(store, app, browser):
 
 async def test_of_many_browsers_at_once_one_gets_in(store, app):
     token = await make_link(store)
-    browsers = [browser_of(app) for _ in range(20)]
+    browsers = [browser_of(app) for _ in range(MOST)]
     answers = await asyncio.gather(*(use(browser, token) for browser in browsers))
-    assert sorted(answer.status_code for answer in answers) == [200] + [403] * 19
+    assert sorted(answer.status_code for answer in answers) == [200] + [403] * (MOST - 1)
 
 
 @pytest.mark.parametrize("token", ["", "unknown", "x" * 3_000, "ä", "\x00"])
@@ -218,6 +208,39 @@ async def test_the_session_says_from_where_it_is(store, app, sessions):
     async with browser_of(app, **{"user-agent": "Firefox/150"}) as browser:
         await use(browser, await make_link(store))
     assert seen == {"device": "Firefox/150", "address": "192.0.2.7"}
+
+
+async def test_after_ten_links_that_do_not_work_an_address_waits_and_others_do_not(store, app, browser):
+    token = await make_link(store)
+    await use(browser, await make_link(store, name="Bob"))
+    async with browser_of(app) as other:
+        for _ in range(MOST):
+            assert (await use(other, "unknown")).status_code == 403
+        answer = await use(other, token)
+        assert (answer.status_code, code(answer)) == (429, "sign_in_limited")
+        assert int(answer.headers["retry-after"]) > 0
+        said = answer.json()["error"]["message"]
+        assert "Whoever is signed in stays so" in said
+        assert "minutes, with a good link" in said
+        assert "set-cookie" not in answer.headers
+    assert (await browser.get("/who")).json() == "Bob", "who is in is asked nothing"
+    async with browser_of(app, address="192.0.2.8") as elsewhere:
+        assert (await use(elsewhere, token)).status_code == 200, "the link was not used up"
+
+
+async def test_signing_in_is_not_counted(store, browser):
+    for _ in range(MOST + 2):
+        assert (await use(browser, await make_link(store))).status_code == 200
+
+
+async def test_that_an_address_waits_is_recorded_once(store, browser, audit):
+    for _ in range(MOST + 3):
+        await use(browser, "unknown")
+    await audit._flush()
+    async with store.session() as session:
+        entries = (await session.exec(select(AuditEntry).order_by(col(AuditEntry.seq)))).all()[1:]
+    assert [entry.detail for entry in entries] == ['{"reason":"link_used"}', '{"reason":"limited"}']
+    assert {(entry.action, entry.outcome, entry.address) for entry in entries} == {("sign_in", "refused", "192.0.2.7")}
 
 
 async def test_who_was_removed_meanwhile_is_not_let_in(store, browser):

@@ -32,3 +32,13 @@ def test_a_click_on_live_listen_brings_sound():
     said = run("listen", "--clicks", "2")
     found = re.search(r"^livemon\s+(\d+)\s+(\d+)\s+2$", said, re.MULTILINE)
     assert found, said
+
+
+def test_a_take_over_is_measured_from_the_microphone_to_both_ears():
+    said = run("take-over", "--rounds", "1")
+    rows = re.findall(r"^ *(\S.*?) +(\d+) +(\d+) +(\d+)$", said, re.MULTILINE)
+    measured = {what: int(times) for what, _, _, times in rows}
+    assert measured.pop("mouth -> runtime") >= 4, said
+    assert measured.pop("caller -> ear") >= 4, said
+    assert len(measured) == 10, said
+    assert set(measured.values()) == {1}, said

@@ -11,18 +11,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, WebError, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, WebError, async_playwright
 
 from livemon.access.roles import Role
 from livemon_runtime import Runtime
-from tests.browser.live_page import TIMEOUT_MS, LivePage
+from tests.browser.live_page import LivePage
 from tests.chromium import CHROMIUM, FLAGS, close
 from tests.conftest import ValkeyProcess, free_port
 from tests.livemon_process import LivemonProcess
 
 DESKTOP = {"width": 1366, "height": 900}
-
-expect.set_options(timeout=TIMEOUT_MS)
 
 SignIn = Callable[..., Awaitable[Page]]
 

@@ -6,9 +6,7 @@ from typing import Any
 from playwright.async_api import Locator, Page, TimeoutError, expect
 
 from livemon_runtime import Call, Runtime
-
-TIMEOUT_MS = 20_000
-"""How long anything may take on a busy machine before a test gives up on it."""
+from tests.chromium import WITHIN_MS
 
 _ORDER = (
     "() => [...document.querySelectorAll('[data-testid=call-row]')].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)"
@@ -23,7 +21,7 @@ class LivePage:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        page.set_default_timeout(TIMEOUT_MS)
+        page.set_default_timeout(WITHIN_MS)
         self.list = page.get_by_test_id("call-list")
         self.rows = page.get_by_test_id("call-row")
         self.new_rows = page.locator("[data-testid=call-row][data-new]")
@@ -50,7 +48,7 @@ class LivePage:
         wanted = [id_of(call) for call in calls]
         same = f"(wanted) => JSON.stringify(({_ORDER})().map((row) => row.dataset.callId)) === JSON.stringify(wanted)"
         try:
-            await self.page.wait_for_function(same, arg=wanted, timeout=TIMEOUT_MS)
+            await self.page.wait_for_function(same, arg=wanted, timeout=WITHIN_MS)
         except TimeoutError:
             assert await self.page.evaluate(f"({_ORDER})().map((row) => row.dataset.callId)") == wanted
 

@@ -30,7 +30,7 @@ window.GainNode = class extends Gain {
   }
 };
 window.heard = (voice) => {
-  const ear = window.ears.at(voice === "caller" ? -2 : -1);
+  const ear = window.ears.at({ caller: -3, agent: -2, supervisor: -1 }[voice]);
   if (!ear) return 0;
   const bins = new Float32Array(ear.frequencyBinCount);
   ear.getFloatFrequencyData(bins);
@@ -42,12 +42,14 @@ window.heard = (voice) => {
 
 
 async def speak(call: Call, codec: Codec) -> None:
-    """Both voices of the call, one packet each every 20 ms (10 ms for 48 kHz), until cancelled."""
+    """Both voices of the call, one packet each every 20 ms (10 ms for 48 kHz), until cancelled; the agent while it may speak."""
     tones = {voice: tone_packets(codec, hz) for voice, hz in HZ.items()}
     loop = asyncio.get_running_loop()
     due = loop.time()
     while True:
         for voice, say in (("caller", call.caller_audio), ("agent", call.agent_audio)):
+            if voice == "agent" and call.agent_silent:
+                continue
             payload = next(tones[voice]).payload
             say(np.frombuffer(payload, ">i2").astype("<i2").tobytes() if codec.startswith("l16/") else payload)
         due += codec.form.packet_ms / 1000
@@ -57,19 +59,19 @@ async def speak(call: Call, codec: Codec) -> None:
 async def hears(page: Page, voice: str, hz: float | None = None) -> None:
     """Wait until that voice is heard in the browser as its tone, within the spectrum's resolution; 0 for silence."""
     hz = HZ[voice] if hz is None else hz
-    await page.wait_for_function(f"Math.abs(window.heard('{voice}') - {hz}) < 24", timeout=20_000)
+    await page.wait_for_function(f"Math.abs(window.heard('{voice}') - {hz}) < 24", timeout=60_000)
 
 
 async def listeners(url: str, count: int) -> float:
     """Wait until the server says that so many listen; the seconds that it took."""
     started = time.monotonic()
     while (now := await asyncio.to_thread(_count, url)) != count:
-        assert time.monotonic() - started < 20, f"{now} listen, not {count}"
+        assert time.monotonic() - started < 60, f"{now} listen, not {count}"
         await asyncio.sleep(0.02)
     return time.monotonic() - started
 
 
 def _count(url: str) -> float:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=60) as answer:
         found = re.search(r"^livemon_listeners (\S+)$", answer.read().decode(), re.MULTILINE)
     return float(found[1]) if found else 0.0

@@ -205,15 +205,13 @@ async def test_the_drawer_of_a_call_that_ends_stays_with_its_transcript_and_says
     await expect(live.turns).to_have_text(["Goodbye."])
 
 
-async def test_what_this_version_or_this_runtime_cannot_do_is_shown_disabled_with_the_reason(
-    live: LivePage, runtime: Runtime
-) -> None:
+async def test_what_this_runtime_cannot_do_is_shown_disabled_with_the_reason(live: LivePage, runtime: Runtime) -> None:
     (call,) = start_calls(runtime, 1, capabilities=[])
     await opened(live, call)
     footer = live.drawer.locator("footer")
     for action, reason in (
         ("live-listen", "does not share audio"),
-        ("take-over", "comes with the next version"),
+        ("take-over", "this agent's runtime does not share audio"),
         ("end-call", "does not offer it"),
     ):
         button = live.page.get_by_test_id(action)

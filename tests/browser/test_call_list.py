@@ -167,7 +167,7 @@ async def test_calls_are_searched_filtered_and_sorted(live: LivePage, runtime: R
 
 async def test_without_a_call_it_says_how_to_connect_the_first_agent(live: LivePage, runtime: Runtime) -> None:
     empty = live.page.get_by_test_id("call-list-empty")
-    await expect(empty).to_contain_text("pip install livemon-runtime")
+    await expect(empty).to_contain_text("pip install ./runtime")
     (call,) = start_calls(runtime, 1)
     await expect(live.row(call)).to_be_visible()
     await expect(empty).to_have_count(0)

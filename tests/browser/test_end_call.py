@@ -157,7 +157,7 @@ async def test_take_over_is_shown_off_with_its_reason(live: LivePage, runtime: R
     await live.row(call).click()
     await live.has_open(call)
     await expect(live.page.get_by_test_id("take-over")).to_be_disabled()
-    await expect(live.drawer).to_contain_text("Take Over comes with the next version")
+    await expect(live.drawer).to_contain_text("Take Over is off: this agent's runtime does not share audio.")
 
 
 async def test_without_redis_nobody_claims_to_know(
@@ -180,3 +180,60 @@ async def test_without_redis_nobody_claims_to_know(
         await confirm(live.page)
         await expect(live.page.get_by_test_id("call-ended")).to_be_visible()
         assert ended == [call.call_id]
+
+
+@pytest.mark.parametrize("answer", ["confirm", "cancel"])
+async def test_a_double_click_on_the_answer_opens_no_call_beneath_it(live: LivePage, runtime: Runtime, answer: str):
+    others = start_calls(runtime, 20)
+    ended: list[str] = []
+    call = call_that_ends(runtime, ended)
+    await live.row(call).click()
+    await live.has_open(call)
+    await live.page.get_by_test_id("end-call").click()
+    button = live.page.get_by_test_id(f"end-call-{answer}")
+    box = await button.bounding_box()
+    assert box
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    await button.dblclick()
+    await expect(live.page.get_by_role("alertdialog")).to_have_count(0)
+    beneath = await live.page.evaluate(
+        "([x, y]) => document.elementFromPoint(x, y).closest('[data-testid=call-row]')?.dataset.callId", middle
+    )
+    assert beneath in {other.call_id for other in others}, "there is a call beneath"
+    await live.has_open(call)
+    if answer == "confirm":
+        await expect(live.page.get_by_test_id("call-ended")).to_be_visible()
+    assert bool(ended) == (answer == "confirm")
+    await expect(live.page.locator(f'[data-call-id="{beneath}"]').first).to_be_visible()
+    await live.page.wait_for_timeout(600)
+    await live.has_open(call)
+    await live.row(beneath).click()
+    await live.has_open(beneath)
+
+
+async def test_a_press_beside_the_question_takes_it_away_and_opens_nothing(live: LivePage, runtime: Runtime):
+    start_calls(runtime, 20)
+    call = call_that_ends(runtime, [])
+    await live.row(call).click()
+    await live.has_open(call)
+    await live.page.get_by_test_id("end-call").click()
+    await expect(live.page.get_by_role("alertdialog")).to_be_visible()
+    await live.page.mouse.dblclick(200, 400)
+    await expect(live.page.get_by_role("alertdialog")).to_have_count(0)
+    await live.has_open(call)
+
+
+async def test_who_asks_again_at_once_is_heard(live: LivePage, runtime: Runtime):
+    """A press elsewhere in between: that was no double click."""
+    call = call_that_ends(runtime, [])
+    await live.row(call).click()
+    await live.has_open(call)
+    ask, cancel = live.page.get_by_test_id("end-call"), live.page.get_by_test_id("end-call-cancel")
+    await ask.click()
+    box = await cancel.bounding_box()
+    await cancel.click()
+    await ask.click()
+    await cancel.wait_for()
+    await live.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await expect(live.page.get_by_role("alertdialog")).to_have_count(0)
+    assert not call.ended

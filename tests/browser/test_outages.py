@@ -35,7 +35,7 @@ async def lone_agent(redis_url: str, call_id: str) -> AsyncIterator[tuple[asynci
     root = Path(__file__).parents[2]
     process = await asyncio.create_subprocess_exec(*command, cwd=root, stdout=asyncio.subprocess.PIPE)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             said = await process.stdout.readline()
         yield process, said.decode().strip().removeprefix("runtime:")
     finally:

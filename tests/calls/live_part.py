@@ -30,7 +30,7 @@ def quick(**changed: float) -> FeedTiming:
     return replace(QUICK, **changed)
 
 
-async def until(look: Callable[[], Any], within: float = 30) -> Any:
+async def until(look: Callable[[], Any], within: float = 60) -> Any:
     """What `look` answers (or what it answers resolves to) as soon as it is true."""
     deadline = time.monotonic() + within
     while True:

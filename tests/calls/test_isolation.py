@@ -80,9 +80,9 @@ async def test_one_part_of_a_workspace_that_fails_ends_no_other(monkeypatch: pyt
     monkeypatch.setattr("livemon.supervision.RESTART_AFTER_S", 0.01)
     async with running(workspace.run()):
         for event in (failed, followed):
-            await asyncio.wait_for(event.wait(), 20)
+            await asyncio.wait_for(event.wait(), 60)
         failed.clear()
-        await asyncio.wait_for(failed.wait(), 20)
+        await asyncio.wait_for(failed.wait(), 60)
         assert not ended.is_set()
     await redis.aclose()
 

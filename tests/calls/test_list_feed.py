@@ -3,7 +3,7 @@
 import asyncio
 import json
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,7 @@ from livemon.calls.outbox import LIMIT, Outbox
 from livemon.calls.presence import Presence
 from livemon.redis_client import connect
 from livemon_runtime.keys import Keys
+from livemon_runtime.protocol import Controller
 from tests.calls.making import ended, event, stored
 
 NOW = 1_700_000_000_000
@@ -73,7 +74,7 @@ class Browser:
     snapshots: int = 0
 
     async def read(self, outbox: Outbox) -> list[dict]:
-        messages = [json.loads(message) for message in await asyncio.wait_for(outbox.take(), 20)]
+        messages = [json.loads(message) for message in await asyncio.wait_for(outbox.take(), 60)]
         for message in messages:
             getattr(self, f"_{message['t']}")(message)
         return messages
@@ -89,7 +90,8 @@ class Browser:
         self.seq = message["seq"]
         assert set(message["new"]) <= {row["id"] for row in message["put"]}
         self.new += message["new"]
-        self.rows.update({row["id"]: row for row in message["put"]})
+        for row in message["put"]:
+            self.rows[row["id"]] = self.rows.get(row["id"], {}) | row
         for call_id in message["drop"]:
             del self.rows[call_id]
 
@@ -125,7 +127,9 @@ async def test_what_changed_between_two_ticks_is_one_diff_with_the_rows_as_they_
         stage.feed.tick()
         (message,) = await browser.read(outbox)
     assert (message["t"], message["seq"]) == ("diff", 2)
-    assert {row["id"]: row["agent"] for row in message["put"]} == {"a": "Bob", "c": None}
+    put = {row["id"]: row for row in message["put"]}
+    assert put["a"] == {"id": "a", "agent": "Bob"}, "of a row that stands there, what has changed"
+    assert put["c"].keys() > {"id", "agent", "status", "caps"}, "a new row is whole"
     assert (message["new"], message["drop"]) == (["c"], ["b"])
 
 
@@ -140,7 +144,7 @@ async def test_a_change_that_no_row_shows_is_not_sent(stage: Stage):
         stage.update("a", 3, agent_name="Ada")
         stage.feed.tick()
         (message,) = await browser.read(outbox)
-    assert (message["seq"], message["put"][0]["agent"]) == (2, "Ada")
+    assert (message["seq"], message["put"]) == (2, [{"id": "a", "agent": "Ada"}])
 
 
 async def test_a_call_that_came_and_went_between_two_ticks_is_never_heard_of(stage: Stage):
@@ -199,6 +203,23 @@ async def test_who_listens_is_in_the_row(stage: Stage):
         stage.feed.tick()
         await browser.read(outbox)
     assert browser.rows["a"]["listeners"] == []
+
+
+async def test_since_when_the_caller_does_not_hear_who_has_the_call_is_in_the_row(stage: Stage):
+    stage.present("a", call_status="taken_over")
+    stage.feed.tick()
+    browser = Browser()
+    with stage.feed.connect() as outbox:
+        await browser.read(outbox)
+        for rev, lost_since in ((2, None), (3, NOW + 5), (4, None)):
+            holder = Controller(
+                user_id="u-1", name="Grace", claim_id="c-1", generation=1, since=NOW, lost_since=lost_since
+            )
+            held = replace(stored("a", call_status="taken_over", rev=rev), controller=holder)
+            stage.tell(stage.calls.registry.stored("a", held, NOW))
+            stage.feed.tick()
+            await browser.read(outbox)
+            assert browser.rows["a"]["holder"]["lost_since"] == lost_since
 
 
 async def test_the_state_of_the_feed_is_said_at_once_and_stands_in_later_snapshots(stage: Stage):

@@ -26,7 +26,7 @@ async def test_taking_waits_until_there_is_something():
     await asyncio.sleep(0)
     assert not taking.done()
     outbox.offer("one")
-    assert await asyncio.wait_for(taking, 10) == ["one"]
+    assert await asyncio.wait_for(taking, 60) == ["one"]
 
 
 async def test_a_reader_that_falls_behind_loses_what_waits_and_gets_a_snapshot():

@@ -49,7 +49,25 @@ def test_a_row_names_who_has_the_call():
     held = stored(call_status="taken_over")
     controller = Controller(user_id="u-1", name="Grace", claim_id="c-1", generation=1, since=START)
     shown = json.loads(row(LiveCall(held.call, "i1", 1, "rt-1", controller), []))
-    assert shown["holder"] == {"user_id": "u-1", "name": "Grace"}
+    assert shown["holder"] == {"user_id": "u-1", "name": "Grace", "lost_since": None, "role_lost_since": None}
+
+
+def test_a_row_says_since_when_the_caller_does_not_hear_who_has_the_call():
+    held = stored(call_status="taken_over")
+    controller = Controller(
+        user_id="u-1", name="Grace", claim_id="c-1", generation=1, since=START, lost_since=START + 5
+    )
+    shown = json.loads(row(LiveCall(held.call, "i1", 1, "rt-1", controller), []))
+    assert shown["holder"]["lost_since"] == START + 5
+
+
+def test_a_row_says_since_when_its_supervisor_has_lost_the_role():
+    held = stored(call_status="taken_over")
+    controller = Controller(
+        user_id="u-1", name="Grace", claim_id="c-1", generation=1, since=START, role_lost_since=START + 5
+    )
+    shown = json.loads(row(LiveCall(held.call, "i1", 1, "rt-1", controller), []))
+    assert (shown["holder"]["lost_since"], shown["holder"]["role_lost_since"]) == (None, START + 5)
 
 
 def test_each_person_is_listed_once_however_many_tabs_they_listen_in():

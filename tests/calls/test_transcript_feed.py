@@ -30,7 +30,7 @@ class Drawer:
     messages: list[dict] = field(default_factory=list)
 
     async def read(self) -> None:
-        for text in await asyncio.wait_for(self.outbox.take(), 30):
+        for text in await asyncio.wait_for(self.outbox.take(), 60):
             message = json.loads(text)
             self.messages.append(message)
             self._take(message)
@@ -52,7 +52,7 @@ class Drawer:
 
     async def until(self, look) -> None:
         """Read until it is so."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not look():
                 await self.read()
 

@@ -27,7 +27,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from components.assets import Assets
 from livemon.texts import TEXTS
-from tests.chromium import CHROMIUM, FLAGS, close
+from pages.join import join_page
+from tests.chromium import CHROMIUM, FLAGS, WITHIN_MS, close
+from tests.components.desk import Desk
 from tests.conftest import free_port
 
 VUE = Path(nicegui.__file__).parent / "static"
@@ -42,12 +44,21 @@ PAGE = """<!doctype html>
   import * as Vue from "vue";
   window.Vue = Vue;
   const { default: drawer } = await import("/assets/call_drawer.js");
+  const { default: bar } = await import("/assets/call_bar.js");
+  const { default: alerts } = await import("/assets/call_alerts.js");
   const texts = await (await fetch("/texts")).json();
-  const state = Vue.reactive({ call_id: null });
+  const may = ["watch", "read", "unmasked", "listen", "take_over", "end"];
+  const state = Vue.reactive({ call_id: null, may });
+  window.allow = (...rights) => (state.may = rights);
   window.audioEvents = [];
   window.show = (id) => (state.call_id = id);
+  window.manage = () => state.may.push("manage");
   const on = { onClose: () => (state.call_id = null), onAudio: (event) => window.audioEvents.push(event) };
-  Vue.createApp({ render: () => Vue.h(drawer, { texts, user_id: "me", ...state, ...on }) }).mount("#app");
+  const held = () => Vue.h(bar, { texts, onOpen: (id) => (state.call_id = id) });
+  const open = () => Vue.h(drawer, { texts, user_id: "me", ...state, ...on });
+  const alarm = { texts, user_id: "me", onOpen: (id) => (state.call_id = id) };
+  const told = () => state.may.includes("manage") && Vue.h(alerts, alarm);
+  Vue.createApp({ render: () => [held(), told(), open()] }).mount("#app");
   window.ready = true;
 </script></body></html>"""
 
@@ -60,6 +71,10 @@ async def ended_well() -> Response:
 
 async def signed_out() -> Response:
     return Response(status_code=204)
+
+
+async def one_workspace() -> Response:
+    return JSONResponse({"workspaces": [{"slug": "default", "name": "Default", "role": "admin", "current": True}]})
 
 
 async def nobody_answers() -> Response:
@@ -81,13 +96,28 @@ class Stage:
     listen: Handler = nobody_answers
     offers: list[dict[str, Any]] = field(default_factory=list)
     sign_out: Handler = signed_out
+    workspaces: Handler = one_workspace
+    switch: Handler = nobody_answers
+    switched_to: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)  # what was last said of each
+    desk: Desk = field(default_factory=Desk)
 
     async def open(self, call_id: str, *messages: dict[str, Any]) -> None:
         """Open the drawer on that call, and say the first messages once it has connected."""
         await self.page.evaluate("(id) => show(id)", call_id)
         await self.connection(call_id)
         await self.say(call_id, *messages)
+
+    async def manages(self, *rows: dict[str, Any]) -> None:
+        """Make the person an Admin, who is told of these calls."""
+        await self.page.evaluate("manage()")
+        await self.connection("alerts")
+        await self.alert(*rows)
+
+    async def alert(self, *rows: dict[str, Any], state: str = "live") -> None:
+        feed = {"state": state, "since": None}
+        await self.say("alerts", {"t": "alerts", "now": now_ms(), "feed": feed, "calls": list(rows)})
 
     async def mount(self, component: str, **props: Any) -> None:
         """Put another component onto the page, in place of the drawer."""
@@ -100,11 +130,18 @@ class Stage:
         await self.page.evaluate(mount, [component, props])
 
     async def connection(self, call_id: str) -> None:
-        async with asyncio.timeout(20), self.connected:
+        async with asyncio.timeout(60), self.connected:
             await self.connected.wait_for(lambda: self.sockets.get(call_id))
+
+    async def disconnection(self, call_id: str) -> None:
+        """Wait until nobody follows that call any more."""
+        async with asyncio.timeout(20), self.connected:
+            await self.connected.wait_for(lambda: not self.sockets.get(call_id))
 
     async def say(self, call_id: str, *messages: dict[str, Any]) -> None:
         for message in messages:
+            if message["t"] == "call":
+                self.calls[call_id] = message
             for follower in self.sockets[call_id]:
                 await follower.send_text(json.dumps(message))
 
@@ -114,11 +151,13 @@ class Stage:
             await follower.close(code)
 
     async def follow(self, follower: WebSocket) -> None:
-        call_id = follower.path_params["call_id"]
+        call_id = follower.path_params.get("call_id", "alerts")
         await follower.accept()
         if call_id in self.refusals:
             await follower.close(self.refusals[call_id])
             return
+        if self.sockets.get(call_id) and call_id in self.calls:  # who comes to others is told what they know
+            await follower.send_text(json.dumps(self.calls[call_id]))
         async with self.connected:
             self.sockets.setdefault(call_id, []).append(follower)
             self.accepted.append(call_id)
@@ -152,9 +191,18 @@ class Server:
             Mount("/assets", Assets()),
             Mount("/static", StaticFiles(directory=VUE)),
             WebSocketRoute("/feed/calls/{call_id}", lambda follower: self.current.follow(follower)),
+            WebSocketRoute("/feed/alerts", lambda follower: self.current.follow(follower)),
             Route("/calls/{call_id}/end", self.answer_end, methods=["POST"]),
             Route("/calls/{call_id}/listen", self.answer_listen, methods=["POST"]),
+            Route("/calls/{call_id}/take-over", self.answer_take_over, methods=["POST"]),
+            Route("/take-overs/{name}/cancel", self.answer_cancel, methods=["POST"]),
+            WebSocketRoute("/take-overs/{name}", lambda follower: self.current.desk.follow(follower)),
             Route("/sign-out", self.answer_sign_out, methods=["POST"]),
+            Route("/workspaces", self.answer_workspaces),
+            Route("/workspace", self.answer_switch, methods=["POST"]),
+            Route("/live", lambda request: HTMLResponse("<p>Live</p>")),
+            Route("/live/{call_id}", lambda request: HTMLResponse("<p>Live</p>")),
+            Route("/join", join_page),
             Route("/sign-in", lambda request: HTMLResponse("<p>Signed out</p>")),
         ]
         self.config = uvicorn.Config(
@@ -167,8 +215,21 @@ class Server:
     async def answer_listen(self, request: Request) -> Response:
         return await self.current.answer_listen(request)
 
+    async def answer_take_over(self, request: Request) -> Response:
+        return await self.current.desk.begin(request)
+
+    async def answer_cancel(self, request: Request) -> Response:
+        return await self.current.desk.cancel(request)
+
     async def answer_sign_out(self, request: Request) -> Response:
         return await self.current.sign_out()
+
+    async def answer_workspaces(self, request: Request) -> Response:
+        return await self.current.workspaces()
+
+    async def answer_switch(self, request: Request) -> Response:
+        self.current.switched_to.append((await request.json())["slug"])
+        return await self.current.switch()
 
     @property
     def current(self) -> Stage:
@@ -197,8 +258,9 @@ async def drawer_browser() -> AsyncIterator[Browser]:
 
 @contextlib.asynccontextmanager
 async def staged(server: Server, context: BrowserContext) -> AsyncIterator[Stage]:
-    """A page with its drawer closed. A script error on the page is an error here."""
+    """A page with its drawer closed, and the call bar. A script error on the page is an error here."""
     page = await context.new_page()
+    page.set_default_timeout(WITHIN_MS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     address = f"http://127.0.0.1:{server.port}/"
@@ -208,6 +270,7 @@ async def staged(server: Server, context: BrowserContext) -> AsyncIterator[Stage
     yield server.stage
     await page.evaluate("localStorage.clear()")
     await page.close()
+    await server.stage.desk.close()
     assert errors == []
 
 

@@ -114,7 +114,7 @@ async def test_another_call_takes_its_place_with_nothing_carried_over(stage: Sta
     await stage.open("call-2", call("call-2"), reset(turn(1, "from the second")))
     await expect(page.get_by_test_id("turn-text")).to_have_text(["from the second"])
     await expect(page.get_by_test_id("call-drawer")).to_have_attribute("data-call-id", "call-2")
-    async with asyncio.timeout(20), stage.connected:
+    async with asyncio.timeout(60), stage.connected:
         await stage.connected.wait_for(lambda: first not in stage.sockets["call-1"])
 
 
@@ -143,7 +143,7 @@ async def test_calls_opened_one_after_another_leave_nothing_behind(stage: Stage)
     print(before, after)
     assert after["JSEventListeners"] <= before["JSEventListeners"] + 10, "one a call would be too many already"
     assert after["Nodes"] <= before["Nodes"] + 200
-    async with asyncio.timeout(20), stage.connected:
+    async with asyncio.timeout(60), stage.connected:
         await stage.connected.wait_for(lambda: not any(stage.sockets.values()))
 
 
@@ -158,7 +158,7 @@ async def test_whatever_has_the_focus_shows_it(stage: Stage) -> None:
     page = await opened(stage, turn(1, "one"), metadata={"a": "b"})
     await page.locator("#list").focus()
     seen: list[str] = []
-    for _ in range(6):
+    for _ in range(7):
         await page.keyboard.press("Tab")
         name, style, width = await page.evaluate(
             """() => {
@@ -169,7 +169,7 @@ async def test_whatever_has_the_focus_shows_it(stage: Stage) -> None:
         )
         assert (style, width >= 2) == ("solid", True), name
         seen.append(name)
-    assert {"drawer-close", "transcript", "live-listen", "end-call"} <= set(seen)
+    assert {"drawer-close", "transcript", "live-listen", "take-over", "end-call"} <= set(seen)
 
 
 async def test_escape_closes_it_and_the_focus_goes_back(stage: Stage) -> None:
@@ -210,7 +210,8 @@ async def test_what_can_be_touched_is_large_enough(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("about", "button", "reason"),
     [
-        ({}, "take-over", "Take Over comes with the next version."),
+        ({"capabilities": ["listen", "end"]}, "take-over", TEXTS["footer.cannotTakeOver"]),
+        ({"audio": None}, "take-over", TEXTS["footer.noAudioToTakeOver"]),
         ({"audio": None}, "live-listen", TEXTS["footer.noAudio"]),
         ({"capabilities": ["end"]}, "live-listen", TEXTS["footer.cannotListen"]),
         ({"capabilities": ["listen"]}, "end-call", TEXTS["footer.cannotEnd"]),

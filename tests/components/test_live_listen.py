@@ -5,6 +5,7 @@ The voices themselves are heard in tests/media (each codec) and tests/browser (t
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
@@ -12,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from livemon.texts import TEXTS
 from tests.components.conftest import Stage
-from tests.components.messages import call, ended, reset, turn
+from tests.components.messages import STARTED, call, ended, reset, turn
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,6 +30,10 @@ async def opened(stage: Stage) -> Page:
     return stage.page
 
 
+def controller(name: str) -> dict[str, Any]:
+    return {"user_id": "u2", "name": name, "claim_id": "k1", "generation": 1, "since": STARTED, "lost_since": None}
+
+
 async def held(stage: Stage) -> asyncio.Future[Response]:
     """The server takes its time to answer an offer."""
     answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -36,7 +41,7 @@ async def held(stage: Stage) -> asyncio.Future[Response]:
     return answer
 
 
-async def test_the_offer_receives_two_voices_and_sends_none(stage: Stage) -> None:
+async def test_the_offer_receives_three_voices_and_sends_none(stage: Stage) -> None:
     page = await opened(stage)
     answer = await held(stage)
     await page.get_by_test_id("live-listen").click()
@@ -48,9 +53,68 @@ async def test_the_offer_receives_two_voices_and_sends_none(stage: Stage) -> Non
     answer.set_result(JSONResponse({"error": {"code": "failed", "message": "Not now."}}, 502))
     await expect(button).to_be_enabled()
     sdp = stage.offers[0]["sdp"]
-    assert re.findall(r"^a=(sendrecv|sendonly|recvonly|inactive)\r?$", sdp, re.MULTILINE) == ["recvonly", "recvonly"]
+    assert re.findall(r"^a=(sendrecv|sendonly|recvonly|inactive)\r?$", sdp, re.MULTILINE) == ["recvonly"] * 3
     assert "a=ssrc" not in sdp
     assert await page.evaluate("asked") == 0
+
+
+async def test_a_supervisors_row_stands_in_the_agents_place_while_one_has_the_call(stage: Stage) -> None:
+    """Also the next supervisor's, by name; and the agent's is back if it turns out that the agent has the call."""
+    page = await opened(stage)
+    answer = await held(stage)
+    await page.get_by_test_id("live-listen").click()
+    await expect(page.get_by_test_id("level-supervisor")).to_have_count(0)
+    for name in ("Grace Hopper", "Radia Perlman"):
+        await stage.say("call-1", call(call_status="taken_over", controller=controller(name)))
+        rows = page.locator(".listening-voice")
+        await expect(rows.locator(".listening-name")).to_have_text([TEXTS["transcript.caller"], name])
+        for row, voice in enumerate(("caller", "supervisor")):
+            for control in ("level", "volume", "mute"):
+                await expect(rows.nth(row).get_by_test_id(f"{control}-{voice}")).to_be_visible()
+        await expect(page.get_by_test_id("level-supervisor")).to_have_accessible_name(f"{name}, loudness")
+        for control in ("level", "volume", "mute"):
+            await expect(page.get_by_test_id(f"{control}-agent")).to_have_count(0)
+    await stage.say("call-1", call())
+    await expect(page.get_by_test_id("level-agent")).to_be_visible()
+    await expect(page.get_by_test_id("level-supervisor")).to_have_count(0)
+    answer.set_result(Response(status_code=502))
+
+
+async def test_the_keyboard_stays_on_the_button_whose_voice_changes(stage: Stage) -> None:
+    page = await opened(stage)
+    answer = await held(stage)
+    await page.get_by_test_id("live-listen").click()
+    await page.get_by_test_id("mute-agent").focus()
+    await stage.say("call-1", call(call_status="taken_over", controller=controller("Grace Hopper")))
+    await expect(page.get_by_test_id("mute-supervisor")).to_be_focused()
+    await stage.say("call-1", call())
+    await expect(page.get_by_test_id("mute-agent")).to_be_focused()
+    answer.set_result(Response(status_code=502))
+
+
+async def test_a_supervisor_is_muted_and_turned_down_apart_from_the_caller_and_the_agent(stage: Stage) -> None:
+    page = await opened(stage)
+    answer = await held(stage)
+    await page.get_by_test_id("live-listen").click()
+    await page.get_by_test_id("mute-agent").click()
+    await stage.say("call-1", call(call_status="taken_over", controller=controller("Grace Hopper")))
+    mute = page.get_by_test_id("mute-supervisor")
+    volume = page.get_by_test_id("volume-supervisor")
+    await expect(mute).to_have_attribute("aria-pressed", "false")
+    await volume.fill("25")
+    await expect(volume).to_have_value("25")
+    await expect(page.get_by_test_id("volume-caller")).to_have_value("100")
+    await mute.click()
+    await expect(mute).to_have_attribute("aria-pressed", "true")
+    await expect(mute).to_have_accessible_name("Mute Grace Hopper")
+    await expect(page.get_by_test_id("mute-caller")).to_have_attribute("aria-pressed", "false")
+    await mute.click()
+    await expect(volume).to_have_value("25")
+    for touched in (mute, volume):
+        box = await touched.bounding_box()
+        assert box
+        assert min(box["width"], box["height"]) >= 44
+    answer.set_result(Response(status_code=502))
 
 
 async def test_a_refusal_is_told_in_the_servers_words_and_the_button_is_back(stage: Stage) -> None:
@@ -87,7 +151,8 @@ async def test_leaving_the_call_lets_go_of_what_was_being_connected(stage: Stage
     """The server's answer comes too late: the listener that it made is stopped again."""
     page = await opened(stage)
     answer = await held(stage)
-    await page.get_by_test_id("live-listen").click()
+    async with page.expect_request("**/calls/call-1/listen"):
+        await page.get_by_test_id("live-listen").click()
     await expect(page.get_by_test_id("level-caller")).to_be_visible()
     if how == "close":
         await page.get_by_test_id("drawer-close").click()
@@ -99,6 +164,6 @@ async def test_leaving_the_call_lets_go_of_what_was_being_connected(stage: Stage
         await stage.drop("call-1", 4403)
     await expect(page.get_by_test_id("level-caller")).to_have_count(0)
     async with page.expect_request("**/listeners/late/stop") as stopping:
-        answer.set_result(JSONResponse({"listener_id": "late", "sdp": "", "voices": ["caller", "agent"]}))
+        answer.set_result(JSONResponse({"listener_id": "late", "sdp": "", "voices": ["caller", "agent", "supervisor"]}))
     assert (await stopping.value).method == "POST"
     assert await page.evaluate("audioEvents.at(-1)") == {"call_id": "call-1", "listening": False}

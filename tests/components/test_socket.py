@@ -50,7 +50,7 @@ async def state(page: Page, name: str, code: int | None = None) -> None:
 
 
 async def connections(stage: Stage, number: int) -> None:
-    async with asyncio.timeout(20), stage.connected:
+    async with asyncio.timeout(60), stage.connected:
         await stage.connected.wait_for(lambda: len(stage.accepted) >= number)
 
 
@@ -151,7 +151,7 @@ async def test_what_is_closed_says_and_does_nothing_any_more(stage: Stage) -> No
     page = await opened(stage)
     await page.evaluate("socket.close()")
     await state(page, "closed")
-    async with asyncio.timeout(20), stage.connected:
+    async with asyncio.timeout(60), stage.connected:
         await stage.connected.wait_for(lambda: not stage.sockets["s"])
     await page.evaluate("window.dispatchEvent(new Event('online')), window.dispatchEvent(new Event('offline'))")
     assert await page.evaluate("[socket.state, socket.send({})]") == ["closed", False]

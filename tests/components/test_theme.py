@@ -95,6 +95,6 @@ async def test_a_button_under_the_mouse_can_still_be_read(
 
 
 def test_every_style_of_a_component_is_linked_by_the_live_pages() -> None:
-    linked = re.search(r"_STYLES = \((.*?)\)", (FOLDER.parent / "pages" / "document.py").read_text(), re.DOTALL)
+    linked = re.search(r"_STYLES = \((.*?)\n\)", (FOLDER.parent / "pages" / "document.py").read_text(), re.DOTALL)
     assert linked
     assert set(re.findall(r'"([\w.]+)"', linked[1])) == {path.name for path in FOLDER.glob("*.css")}

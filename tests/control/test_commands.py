@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from livemon.calls.feed import State
 from livemon.control.outcomes import Declined, NoAnswer, RedisAway, TooMany
 from livemon_runtime import Refusal, Runtime
 from livemon_runtime.keys import Keys
@@ -265,6 +266,25 @@ async def test_with_redis_away_nobody_says_that_it_was_done(own_valkey: ValkeyPr
         with pytest.raises(RedisAway):
             await part.control.end("not-here", *WHO)
         assert outcomes(part, "redis_away") == 2
+
+
+async def test_a_redis_that_is_back_is_no_outage(own_valkey: ValkeyProcess, keys: Keys):
+    """The connections from before are dead, and the first command on one of them finds it out."""
+    async with (
+        Runtime(own_valkey.url, name="front-desk", workspace=keys.workspace) as bot,
+        live_part(own_valkey.url, keys, timing=quick()) as part,
+    ):
+        bot.call(call_id="call-1").on_end(lambda: None)
+        await part.call(capabilities=["end"])
+        await asyncio.gather(*(part.redis.ping() for _ in range(10)))
+        await asyncio.to_thread(own_valkey.stop)
+        await until(lambda: part.calls.state.state is State.STALE)
+        with pytest.raises(RedisAway):
+            await part.control.end("call-1", *WHO)
+        await asyncio.to_thread(own_valkey.start)
+        await until(lambda: part.calls.state.state is State.LIVE)
+        await part.control.end("call-1", *WHO)
+        assert (await part.ended()).call.disconnection_reason == "manual_stopped"
 
 
 async def test_redis_that_goes_away_while_the_answer_is_awaited_is_told_as_that(own_valkey: ValkeyProcess, keys: Keys):

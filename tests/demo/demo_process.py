@@ -60,7 +60,7 @@ class Watcher:
 
         return (await self.until(answered))[0]
 
-    async def until(self, seen: Callable[[], Any], timeout: float = 30) -> Any:
+    async def until(self, seen: Callable[[], Any], timeout: float = 60) -> Any:
         """Look until `seen` answers something true, which is returned."""
         async with asyncio.timeout(timeout):
             while not (answer := await seen()):

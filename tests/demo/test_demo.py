@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import struct
 import sys
 from collections.abc import Iterable
 from itertools import pairwise
@@ -14,7 +15,9 @@ import pytest
 import redis.asyncio
 from numpy.typing import NDArray
 
+from livemon.control.claim_scripts import Asking, ClaimScripts
 from livemon_runtime import Codec
+from livemon_runtime.rtp import RtpPacket
 from tests.conftest import ValkeyProcess
 from tests.demo.demo_process import KEYS, Heard, Watcher, demo, listen
 
@@ -62,7 +65,7 @@ async def test_calls_are_there_at_once_and_more_arrive(valkey_url: str, watcher:
         calls = await watcher.calls()
     assert len({call["start_timestamp"] // 1000 for call in calls}) > 3
     assert {call["call_type"] for call in calls} == {"phone_call", "web_call"}
-    assert all(call["capabilities"] == ["listen", "end", "inject"] for call in calls)
+    assert all(call["capabilities"] == ["listen", "take_over", "end", "inject"] for call in calls)
 
 
 async def test_a_call_that_is_under_way_has_its_past_in_the_transcript(valkey_url: str, watcher: Watcher) -> None:
@@ -179,13 +182,43 @@ async def test_a_supervisors_note_is_entered_and_answered(valkey_url: str, watch
         await watcher.until(answered, timeout=60)
 
 
+async def test_a_call_that_is_taken_over_is_the_supervisors_and_its_caller_answers_him(
+    valkey_url: str, watcher: Watcher
+) -> None:
+    async with demo(valkey_url, 3):
+        call_id = (await watcher.until(watcher.calls))[-1]["call_id"]
+        runtime = (await watcher.redis.hget(KEYS.call(call_id), "runtime")).decode()
+        asking = Asking(call_id, "u1", "Maya", "claim-1", "command-1", 30_000, 2**52)
+        assert (await ClaimScripts(watcher.redis, KEYS).claim(asking, runtime)).status == "claimed"
+        await watcher.until(lambda: watcher.redis.hget(KEYS.call(call_id), "controller"))
+        before = len(await watcher.transcript(call_id))
+        tone, quiet = struct.pack(">80h", *[9_000, -9_000] * 40) * 2, bytes(320)
+        channel = KEYS.supervisor(call_id, "claim-1")
+        for n, payload in enumerate([tone] * 40 + [quiet] * 60):
+            packet = RtpPacket(97, n, n * 160, 1, payload).pack()
+            await watcher.redis.execute_command("SPUBLISH", channel, packet)
+            await asyncio.sleep(0.02)
+
+        async def answered() -> list[dict[str, Any]]:
+            entries = (await watcher.transcript(call_id))[before:]
+            return [entry for entry in entries if "a real person" in entry.get("content", "")]
+
+        (answer,) = await watcher.until(answered)
+        assert (answer["role"], answer["final"]) == ("user", True)
+        entries = await watcher.transcript(call_id)
+        later = entries[next(n for n, entry in enumerate(entries) if entry["id"] == answer["id"]) :]
+        assert [entry for entry in later if entry["role"] == "agent"] == []
+        (call,) = [call for call in await watcher.calls() if call["call_id"] == call_id]
+        assert call["call_status"] == "taken_over"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_all_calls(valkey_url: str, watcher: Watcher, number: signal.Signals) -> None:
     """The list is empty, every call has its end, and the process says nothing but log lines."""
     async with demo(valkey_url, 5) as process:
         await watcher.until(watcher.calls)
         process.send_signal(number)
-        out, log = await asyncio.wait_for(process.communicate(), 30)
+        out, log = await asyncio.wait_for(process.communicate(), 180)
     assert process.returncode == 0
     assert out == b""
     assert all(" livemon.demo: " in line for line in log.decode().splitlines())
@@ -249,7 +282,7 @@ async def test_a_demo_without_redis_waits_for_it(own_valkey: ValkeyProcess) -> N
     own_valkey.stop()
     async with demo(own_valkey.url, 3) as process:
         assert process.stderr
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while b"Redis does not answer" not in (line := await process.stderr.readline()):
                 assert line, "it has ended"
         await asyncio.to_thread(own_valkey.start)
@@ -268,7 +301,7 @@ async def test_a_demo_without_redis_waits_for_it(own_valkey: ValkeyProcess) -> N
 )
 async def test_a_bad_argument_is_named(valkey_url: str, arguments: list[str], says: bytes) -> None:
     async with demo(valkey_url, 3, *arguments) as process:
-        _, log = await asyncio.wait_for(process.communicate(), 30)
+        _, log = await asyncio.wait_for(process.communicate(), 180)
     assert process.returncode == 2
     assert says in log
     assert b"Traceback" not in log

@@ -60,13 +60,25 @@ def _payload_maker(codec: Codec, rate: int):
 class CallSource:
     """A live call whose caller is heard as 440 Hz and whose agent as 880 Hz, while a tap wants them."""
 
-    def __init__(self, redis: Redis, call_id: str, codec: Codec, *, keys: Keys | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        call_id: str,
+        codec: Codec,
+        *,
+        keys: Keys | None = None,
+        supervisor: Codec | None = None,
+    ) -> None:
         self.redis, self.keys, self.call_id = redis, keys or Keys(), call_id
         self.runtime_id = f"test-{secrets.token_hex(4)}"
         self.tapped = asyncio.Event()
+        self.held = False
+        """A supervisor has the call: its caller's voice is published always."""
         self.woken = 0
         self.published = 0
         self._tones = {"caller": tone_packets(codec, CALLER_HZ), "agent": tone_packets(codec, AGENT_HZ)}
+        self._controller: dict[str, object] | None = None
+        self._claim: dict[str, object] | None = None
         self._packet_s = codec.form.packet_ms / 1000
         self._rev = 0
         self._call = {
@@ -74,8 +86,8 @@ class CallSource:
             "call_type": "web_call",
             "start_timestamp": 1_700_000_000_000,
             "call_status": "ongoing",
-            "audio": {"caller": codec, "agent": codec},
-            "capabilities": ["listen", "end"],
+            "audio": {"caller": codec, "agent": codec, "supervisor": supervisor},
+            "capabilities": ["listen", "take_over", "end"],
         }
 
     async def announce(self) -> None:
@@ -92,6 +104,28 @@ class CallSource:
         await self.redis.zrem(self.keys.calls, self.call_id)
         await self._say("call_ended")
 
+    async def accept(self, claim_id: str) -> None:
+        """The claim has the call from now on; nobody asks for it."""
+        self._controller = {**_claim(claim_id), "since": 1_700_000_000_500}
+        self._claim = None
+        self._call["call_status"] = "taken_over"
+        await self._say("call_updated")
+
+    async def stand(self, claim_id: str) -> None:
+        """The claim asks for the call, and is not accepted yet."""
+        self._claim = {**_claim(claim_id), "deadline": 4_000_000_000_000}
+        await self._say("call_updated")
+
+    async def go_back(self) -> None:
+        """The agent has the call after all, as after a failover that lost the accept."""
+        self._controller = None
+        self._call["call_status"] = "ongoing"
+        await self._say("call_updated")
+
+    async def change_supervisors_codec(self, codec: Codec) -> None:
+        self._call["audio"] = {**self._call["audio"], "supervisor": codec}
+        await self._say("call_updated")
+
     async def change_codec(self, codec: Codec) -> None:
         self._call["audio"] = {"caller": codec, "agent": codec}
         self._tones = {"caller": tone_packets(codec, CALLER_HZ), "agent": tone_packets(codec, AGENT_HZ)}
@@ -100,6 +134,19 @@ class CallSource:
     async def publish(self, voice: Voice, packet: bytes) -> int:
         """Publish one packet; return how many subscribers took it."""
         return await self.redis.execute_command("SPUBLISH", self.keys.audio(self.call_id, voice), packet)
+
+    async def publish_as(self, claim_id: str, packet: bytes) -> int:
+        """The same on the channel of a claim's supervisor."""
+        return await self.redis.execute_command("SPUBLISH", self.keys.supervisor(self.call_id, claim_id), packet)
+
+    async def speak_as(self, claim_id: str, codec: Codec, hz: float) -> None:
+        """A supervisor's tone on the claim's channel, at real-time pace, until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        for packet in tone_packets(codec, hz):
+            await self.publish_as(claim_id, packet.pack())
+            due += codec.form.packet_ms / 1000
+            await asyncio.sleep(max(0, due - loop.time()))
 
     async def run(self) -> None:
         """Speak while tapped; wake at the `tap` command."""
@@ -111,11 +158,16 @@ class CallSource:
 
     async def _say(self, kind: str) -> None:
         self._rev += 1
-        data = json.dumps({"call": self._call, "runtime": self.runtime_id, "controller": None, "claim": None})
+        who = {"controller": self._controller, "claim": self._claim}
+        data = json.dumps({"call": self._call, "runtime": self.runtime_id, **who})
         fields = {"incarnation": "one", "rev": self._rev, "runtime": self.runtime_id, "generation": 0}
         await self.redis.hset(
             self.keys.call(self.call_id),
-            mapping={**fields, "data": json.dumps(self._call), "controller": "", "claim": ""},
+            mapping={
+                **fields,
+                "data": json.dumps(self._call),
+                **{name: json.dumps(one) if one else "" for name, one in who.items()},
+            },
         )
         event = {"type": kind, "call_id": self.call_id, "incarnation": "one", "rev": self._rev, "data": data}
         await self.redis.xadd(self.keys.events, event)
@@ -140,7 +192,7 @@ class CallSource:
             await self.tapped.wait()
             await asyncio.sleep(1)
             with contextlib.suppress(RedisError, OSError):
-                if not await self.is_tapped():
+                if not self.held and not await self.is_tapped():
                     self.tapped.clear()
 
     async def is_tapped(self) -> bool:
@@ -159,6 +211,10 @@ class CallSource:
                 self.published += 1
             due += self._packet_s
             await asyncio.sleep(max(0, due - loop.time()))
+
+
+def _claim(claim_id: str) -> dict[str, object]:
+    return {"user_id": "grace", "name": "Grace", "claim_id": claim_id, "generation": 1}
 
 
 @contextlib.asynccontextmanager

@@ -46,12 +46,13 @@ StageMaker = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
 @contextlib.asynccontextmanager
-async def _stage(url: str, codec: Codec = Codec.OPUS, call_id: str = "call-1") -> AsyncIterator[Stage]:
+async def _stage(url: str, codec: Codec = Codec.OPUS, supervisor: Codec | None = None) -> AsyncIterator[Stage]:
+    call_id = "call-1"
     redis, source = connect(url), connect(url)
     feed = CallFeed(redis, Keys(), timing=FeedTiming(max_backoff_s=0.5))
     presence = Presence(redis, Keys(), "node-1", now=feed.now)
     listening = Listening(redis, Keys(), "node-1", feed, presence)
-    call = CallSource(source, call_id, codec)
+    call = CallSource(source, call_id, codec, supervisor=supervisor)
     await call.announce()
     stage = Stage(redis, feed, listening, presence, call)
     try:
@@ -72,15 +73,15 @@ def stage_on() -> StageMaker:
 @pytest.fixture
 def stage(valkey_url: str) -> StageMaker:
     """A stage on the shared Valkey: `async with stage(codec) as at`."""
-    return lambda codec=Codec.OPUS: _stage(valkey_url, codec)
+    return lambda codec=Codec.OPUS, supervisor=None: _stage(valkey_url, codec, supervisor)
 
 
 class Ear:
-    """A WebRTC client that receives two voices, as a browser does."""
+    """A WebRTC client that receives a call's voices, as a browser does."""
 
-    def __init__(self) -> None:
+    def __init__(self, voices: tuple[str, ...] = ("caller", "agent", "supervisor")) -> None:
         self.connection = RTCPeerConnection()
-        self.heard: dict[str, list[np.ndarray]] = {"caller": [], "agent": []}
+        self.heard: dict[str, list[np.ndarray]] = {voice: [] for voice in voices}
         self.tasks: list[asyncio.Task[None]] = []
         for voice in self.heard:
             transceiver = self.connection.addTransceiver("audio", direction="recvonly")
@@ -122,12 +123,12 @@ def receive_only(sdp: str) -> str:
 
 
 @pytest.fixture
-async def ear() -> AsyncIterator[Callable[[], Ear]]:
+async def ear() -> AsyncIterator[Callable[..., Ear]]:
     """Makes listeners, and closes them after the test."""
     ears: list[Ear] = []
 
-    def make() -> Ear:
-        ears.append(Ear())
+    def make(*voices: str) -> Ear:
+        ears.append(Ear(voices) if voices else Ear())
         return ears[-1]
 
     yield make

@@ -7,8 +7,10 @@ the session.
 import asyncio
 import contextlib
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 
 import uvicorn
@@ -18,10 +20,12 @@ from starlette.responses import HTMLResponse
 
 from components.assets import Assets
 from livemon.access.person import Person
-from livemon.access.roles import Role
+from livemon.access.roles import RIGHTS, Role
 from livemon.api import listen
 from livemon.api.errors import ApiError, answer_api_error
 from livemon.media.listening import Listening
+from livemon.store.audit.log import AuditLog
+from livemon.store.store import Store
 from livemon_runtime.keys import Keys
 
 PAGE = """<!doctype html><title>listen</title><button id="go">Live Listen</button><script type="module">
@@ -58,15 +62,34 @@ class Session:
         self.ended.set()
 
     @contextlib.asynccontextmanager
-    async def hold(self, _session_id: str) -> AsyncIterator["Session"]:
+    async def hold(self, _session_id: str, _right: object) -> AsyncIterator["Session"]:
         yield self
 
 
 @contextlib.asynccontextmanager
 async def serve(listening: Listening, session: Session) -> AsyncIterator[str]:
     """Serve until the block ends; gives the page's address."""
+    async with contextlib.AsyncExitStack() as stack:
+        audit = await stack.enter_async_context(_log())
+        yield await stack.enter_async_context(_serve(listening, session, audit))
+
+
+@contextlib.asynccontextmanager
+async def _log() -> AsyncIterator[AuditLog]:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/livemon.db")
+        await store.open()
+        log = AuditLog(store, Path(folder) / "audit.key")
+        await log.open()
+        yield log
+        await log.close()
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _serve(listening: Listening, session: Session, audit: AuditLog) -> AsyncIterator[str]:
     workspace = SimpleNamespace(listening=listening, keys=Keys())
-    host = SimpleNamespace(sessions=session, workspaces={"default": workspace})
+    host = SimpleNamespace(sessions=session, workspaces={"default": workspace}, audit=audit)
     app = FastAPI()
     app.add_exception_handler(ApiError, answer_api_error)
 
@@ -75,7 +98,7 @@ async def serve(listening: Listening, session: Session) -> AsyncIterator[str]:
         request.state.person = (
             None
             if session.ended.is_set()
-            else Person("u1", "Ada", "ada@example.org", Role.ADMIN, "default", "session-1")
+            else Person("u1", "Ada", "ada@example.org", Role.ADMIN, "default", "session-1", RIGHTS[Role.ADMIN])
         )
         return await call_next(request)
 

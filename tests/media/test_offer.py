@@ -1,4 +1,4 @@
-"""Which offers are answered: two audio sections that only receive. A microphone is refused in every disguise."""
+"""Which offers are answered: audio sections that only receive. A microphone is refused in every disguise."""
 
 import itertools
 
@@ -151,6 +151,20 @@ HOSTILE = st.sampled_from(
      "a=ssrc:x", "a=ssrc:1 msid:", "a=rtpmap:111", "a=fmtp:111 ", "a=extmap:", "a=candidate:", "a=fingerprint:sha-256",
      "a=setup:", "a=mid:", "a=group:BUNDLE", "\ta=sendrecv", "a=sendrecv\x0b", "a=sctp-port:x", "m=audio", "c=IN"]
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_an_offer_may_have_as_many_sections_as_one_of_the_numbers_that_are_taken(count):
+    sections = [section(str(n)) for n in range(count)]
+    read = read_offer(offer(*sections, session=[line.replace("0 1", "0 1 2") for line in SESSION]), 2, 3)
+    assert len(read.plays) == count
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_fewer_sections_or_more_are_told_how_many_there_may_be(count):
+    sections = [section(str(n)) for n in range(count)]
+    with pytest.raises(BadOffer, match="2 or 3 audio sections"):
+        read_offer(offer(*sections, session=[line.replace("0 1", "0 1 2 3") for line in SESSION]), 2, 3)
 
 
 @settings(max_examples=300, deadline=None)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livemon.media.continuity import VoicePacket
-from livemon.media.voices import MAX_PAYLOAD, CallVoices
+from livemon.media.voices import HEARD_VOICES, MAX_PAYLOAD, CallVoices
 from livemon_runtime.codecs import Codec
 from livemon_runtime.protocol import Audio
 from livemon_runtime.rtp import RtpPacket
@@ -26,21 +26,22 @@ class Heard:
 class Stage:
     """One call whose clock is the test's."""
 
-    def __init__(self, caller: Codec, agent: Codec = Codec.OPUS) -> None:
+    def __init__(self, caller: Codec, agent: Codec = Codec.OPUS, supervisor: Codec | None = None) -> None:
         self.now = 0.0
-        self.refused: list[tuple[str, str]] = []
-        self.voices = CallVoices("call-1", Audio(caller=caller, agent=agent), lambda: self.now, self.refuse)
-        self.caller, self.agent = Heard(), Heard()
-        self.voices.lines["caller"].fan_out.add(self.caller)
-        self.voices.lines["agent"].fan_out.add(self.agent)
+        self.refused: list[tuple[str, str]] = []  # voice, reason
+        audio = Audio(caller=caller, agent=agent, supervisor=supervisor)
+        self.voices = CallVoices("call-1", audio, lambda: self.now, self.refuse)
+        self.caller, self.agent, self.supervisor = Heard(), Heard(), Heard()
+        for voice in HEARD_VOICES:
+            self.voices.lines[voice].fan_out.add(getattr(self, voice))
 
-    def refuse(self, call_id: str, error: Exception) -> None:
+    def refuse(self, call_id: str, voice: str, error: Exception) -> None:
         assert call_id == "call-1"
-        self.refused.append((error.reason, error.detail))
+        self.refused.append((voice, error.reason))
 
     @property
     def reasons(self) -> list[str]:
-        return [reason for reason, _ in self.refused]
+        return [reason for _, reason in self.refused]
 
 
 @pytest.mark.parametrize("codec", [Codec.OPUS, Codec.PCMU, Codec.PCMA])
@@ -96,7 +97,7 @@ def test_half_a_sample_is_dropped_and_the_voice_goes_on():
     assert [packet.timestamp for packet in stage.caller.packets] == [0, 1_920]
 
 
-def test_the_limit_on_packets_is_the_calls_and_both_voices_share_it():
+def test_the_limit_on_packets_is_the_calls_and_the_runtimes_two_voices_share_it():
     stage = Stage(Codec.OPUS)
     for n in range(500):
         for voice in ("caller", "agent"):
@@ -106,6 +107,25 @@ def test_the_limit_on_packets_is_the_calls_and_both_voices_share_it():
     stage.now = 1.0
     stage.voices.take("caller", RtpPacket(111, 500, 500 * 960, 1, b"x").pack())
     assert stage.caller.packets[-1].sequence == 500
+
+
+def test_a_runtime_that_floods_does_not_silence_the_supervisor_nor_the_supervisor_the_caller():
+    stage = Stage(Codec.OPUS)
+    for n in range(1_000):
+        stage.voices.take("agent", RtpPacket(111, n, n * 960, 1, b"x").pack())
+    for n in range(1_000):
+        stage.voices.take("supervisor", RtpPacket(111, n, n * 960, 2, b"x").pack())
+    assert (len(stage.agent.packets), len(stage.supervisor.packets)) == (800, 800)
+    assert [voice for voice, _ in stage.refused] == ["agent"] * 200 + ["supervisor"] * 200
+
+
+@pytest.mark.parametrize(("said", "heard_in"), [(None, Codec.PCMU), (Codec.OPUS, Codec.OPUS)])
+def test_a_supervisor_comes_in_the_codec_that_the_runtime_wants_and_else_in_the_callers(said, heard_in):
+    stage = Stage(Codec.PCMU, supervisor=said)
+    packet = next(tone_packets(heard_in, CALLER_HZ))
+    stage.voices.take("supervisor", packet.pack())
+    assert [one.payload for one in stage.supervisor.packets] == [packet.payload]
+    assert not stage.caller.packets
 
 
 @given(st.lists(st.binary(max_size=1_600), max_size=20))

@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Path:
     root.mkdir()
     (root / "double.py").write_text("def double(n):\n    return n * 2\n")
     (root / "test_double.py").write_text("from double import double\n\ndef test_two():\n    assert double(2) == 4\n")
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True, timeout=60)
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True, timeout=180)
     return root
 
 

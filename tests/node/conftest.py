@@ -1,13 +1,19 @@
 """One livemon as anybody starts it, in a process of its own, shared by the tests that leave it as it was."""
 
+import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from tests.conftest import free_port
 from tests.livemon_process import LivemonProcess
+from tests.node.everybody import Everybody, everybody
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +24,22 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivemonProcess
     process.await_words("Ctrl-C")
     yield process
     process.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def people(running: LivemonProcess) -> AsyncIterator[Everybody]:
+    """Everybody at the door of that livemon, with a second workspace in it."""
+    async with everybody(running, redis_url_of(running)) as people:
+        yield people
+
+
+@pytest.fixture(scope="session")
+def application(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What livemon's application answers to, as it says itself: `routes` and `sub_pages` of `tests.access.routes`."""
+    command = [sys.executable, "-m", "tests.access.routes", str(tmp_path_factory.mktemp("data"))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture

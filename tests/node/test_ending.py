@@ -15,11 +15,11 @@ from tests.node.feed import list_feed, until
 
 
 def ended(process: LivemonProcess) -> int:
-    return process.process.wait(40)
+    return process.process.wait(120)
 
 
 def await_gone(child: psutil.Process) -> None:
-    child.wait(40)
+    child.wait(120)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -82,7 +82,7 @@ def test_asked_to_end_while_it_starts_it_ends_in_order(own, when):
     children = psutil.Process(own.process.pid).children()
     own.process.send_signal(signal.SIGTERM)
     assert ended(own) == 0
-    psutil.wait_procs(children, 40)
+    psutil.wait_procs(children, 120)
     assert not any(child.is_running() for child in children)
     assert "Traceback" not in own.output
     assert not re.search(r"is running at", own.output)

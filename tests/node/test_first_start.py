@@ -13,7 +13,7 @@ from tests.node.feed import list_feed, shows, until
 
 
 async def use(process: LivemonProcess, token: str) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=process.url, headers={"origin": process.url}, timeout=30) as browser:
+    async with httpx.AsyncClient(base_url=process.url, headers={"origin": process.url}, timeout=60) as browser:
         return await browser.post("/sign-in/link", json={"token": token})
 
 
@@ -27,7 +27,7 @@ async def test_it_prints_where_it_is_and_a_link_that_works_once(running):
 
 async def test_the_cookie_of_a_link_opens_the_page(running):
     headers = {"cookie": f"{COOKIE}={await running.cookie()}"}
-    async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=30) as browser:
+    async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=60) as browser:
         page = await browser.get("/live")
     assert page.status_code == 200
     assert "text/html" in page.headers["content-type"]
@@ -35,7 +35,7 @@ async def test_the_cookie_of_a_link_opens_the_page(running):
 
 async def test_no_page_loads_anything_from_anywhere_else(running):
     headers = {"cookie": f"{COOKIE}={await running.cookie()}"}
-    async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=30) as browser:
+    async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=60) as browser:
         pages = [await browser.get(path) for path in ("/sign-in", "/live")]
     for page in pages:
         assert page.status_code == 200
@@ -82,7 +82,7 @@ async def test_no_secret_stands_in_the_log_at_any_level(running):
     cookie = answer.cookies[COOKIE]
     async with list_feed(running, cookie) as page:
         await until(page, lambda message: message["t"] == "snapshot")
-    async with httpx.AsyncClient(base_url=running.url, cookies={COOKIE: cookie}, timeout=30) as browser:
+    async with httpx.AsyncClient(base_url=running.url, cookies={COOKIE: cookie}, timeout=60) as browser:
         page = await browser.get("/live")
         await browser.post("/sign-out", headers={"origin": running.url})
     client_ids = re.findall(r"client_id['\"]?\s*[:=]\s*['\"]([\w-]{20,})", page.text)

@@ -37,7 +37,7 @@ def server(own: LivemonProcess, own_valkey, tmp_path) -> LivemonProcess:
 async def test_over_https_the_page_the_cookie_and_the_sockets_are_secure(server):
     await asyncio.to_thread(server.start)
     token = await server.link_token()
-    async with httpx.AsyncClient(base_url=server.url, verify=any_certificate(), timeout=30) as browser:
+    async with httpx.AsyncClient(base_url=server.url, verify=any_certificate(), timeout=60) as browser:
         assert (await browser.get("/sign-in")).status_code == 200
         answer = await browser.post("/sign-in/link", json={"token": token}, headers={"origin": server.url})
         assert "; Secure" in answer.headers["set-cookie"]
@@ -48,7 +48,7 @@ async def test_over_https_the_page_the_cookie_and_the_sockets_are_secure(server)
         runtime.call(call_type="web_call") as call,
     ):
         await until(page, shows(call.call_id))
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         with pytest.raises(httpx.HTTPError):
             await client.get(server.url.replace("https", "http"))
     code, said = await asyncio.to_thread(server.run, "doctor")
@@ -75,7 +75,7 @@ async def test_with_redis_away_it_serves_says_so_and_is_live_once_it_is_there(ow
     async with list_feed(own, await own.cookie()) as page:
         first = await until(page, lambda message: message["t"] == "snapshot")
         assert first["feed"]["state"] == "stale"
-        async with httpx.AsyncClient(base_url=own.url, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=own.url, timeout=60) as client:
             health = await client.get("/healthz")
         assert (health.status_code, health.json()["redis"]) == (200, "away")
         await asyncio.to_thread(own_valkey.start)

@@ -20,7 +20,7 @@ def use(process, token: str) -> dict:
     request = urllib.request.Request(
         f"{process.url}/sign-in/link", body, {"Content-Type": "application/json", "Origin": process.url}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -57,4 +57,11 @@ def test_a_database_that_cannot_be_used_is_said_in_words(own):
     code, said = own.run("sign-in-link")
     assert (code, "is not a SQLite database" in said) == (1, True), said
     assert "Traceback" not in said
+    assert not (own.folder / "data").exists()
+
+
+def test_where_no_livemon_has_run_it_makes_nothing_and_says_so(own):
+    code, said = own.run("sign-in-link")
+    assert (code, "no livemon has run" in said, "token=" in said) == (1, True, False), said
+    assert str(own.folder / "data") in said
     assert not (own.folder / "data").exists()

@@ -15,7 +15,7 @@ from livemon_runtime import Call, Runtime
 from livemon_runtime.keys import Keys
 
 
-async def eventually(look: Callable[[], Awaitable[Any]], within: float = 20.0) -> Any:
+async def eventually(look: Callable[[], Awaitable[Any]], within: float = 60) -> Any:
     """What `look` answers as soon as it is true; the time is generous, and asserts nothing but that it comes."""
     deadline = time.monotonic() + within
     while not (seen := await look()):
@@ -95,10 +95,12 @@ class Livemon:
         results = await eventually(lambda: self.results(command_id))
         return results[0]
 
-    async def claim(self, call_id: str, claim_id: str, *, generation: int = 1, lasts_ms: int = 5_000) -> dict[str, Any]:
+    async def claim(
+        self, call_id: str, claim_id: str, *, generation: int = 1, lasts_ms: int = 5_000, user_id: str = "u-1"
+    ) -> dict[str, Any]:
         """Claim as livemon's script leaves it in the hash."""
         claim = {
-            "user_id": "u-1",
+            "user_id": user_id,
             "name": "Grace",
             "claim_id": claim_id,
             "generation": generation,

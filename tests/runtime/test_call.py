@@ -18,7 +18,7 @@ from tests.runtime.conftest import Livemon, eventually
 
 
 async def drained(runtime: Runtime) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await runtime.sender.drained()
 
 
@@ -60,7 +60,7 @@ async def partials_of(livemon: Livemon, call: Call, speak: Callable[[], Any], la
     await pubsub.get_message(timeout=5)
     seen: list[dict[str, Any]] = []
     speaking = asyncio.ensure_future(speak())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not seen or seen[-1]["content"] != last:
             message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
             if message:

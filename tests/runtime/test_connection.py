@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 
 import pytest
 from redis.exceptions import RedisError, ResponseError
@@ -46,16 +47,28 @@ async def test_a_frozen_server_is_away_and_its_late_answer_is_nobodys(own_valkey
     await connection.close()
 
 
-async def test_a_cancellation_is_never_swallowed_wherever_it_comes(valkey_url: str) -> None:
+async def run(connection: Connection) -> None:
+    await connection.run([("PING",)])
+
+
+async def send_and_receive(connection: Connection) -> None:
+    await connection.send("PING")
+    await connection.receive(10)
+
+
+@pytest.mark.parametrize("work", [run, send_and_receive])
+async def test_a_cancellation_is_never_swallowed_wherever_it_comes(
+    valkey_url: str, work: Callable[[Connection], Awaitable[None]]
+) -> None:
     cancelled = 0
     for steps in range(80):
         connection = Connection(valkey_url)
-        running = asyncio.create_task(connection.run([("PING",)]))
+        running = asyncio.ensure_future(work(connection))
         for _ in range(steps):
             await asyncio.sleep(0)
         too_late = running.done()
         running.cancel()
-        await asyncio.wait([running], timeout=10)
+        await asyncio.wait([running], timeout=60)
         assert too_late or running.cancelled(), f"cancelled after {steps} steps of the loop"
         cancelled += not too_late
         await connection.close()

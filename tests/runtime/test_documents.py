@@ -5,13 +5,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import redis.asyncio
 
+from livemon_runtime import Audio, Runtime
 from livemon_runtime.keys import Keys
+from livemon_runtime.rtp import RtpPacket
 from livemon_runtime.scripts import NAMES, script
+from tests.runtime.conftest import Livemon
 
 ROOT = Path(__file__).parents[2]
 KEYS = Keys()
@@ -22,7 +26,9 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def test_the_page_of_scripts_is_made_from_the_scripts():
-    done = subprocess.run([sys.executable, "scripts/protocol_scripts.py", "--check"], cwd=ROOT, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "scripts/protocol_scripts.py", "--check"], cwd=ROOT, timeout=180, check=False
+    )
     assert done.returncode == 0, "run scripts/protocol_scripts.py"
 
 
@@ -47,7 +53,7 @@ async def until(found: Any, timeout: float = 20) -> Any:
 
 
 async def test_the_sdks_example_runs_and_its_call_is_seen_and_ended(valkey_url: str, valkey: redis.asyncio.Redis):
-    (example,) = blocks("runtime/README.md", "python")
+    example, _ = blocks("runtime/README.md", "python")
     names: dict[str, Any] = {}
     exec(compile(example.replace("redis://127.0.0.1:6379", valkey_url), "runtime/README.md", "exec"), names)
     hang_up = asyncio.Event()
@@ -59,6 +65,28 @@ async def test_the_sdks_example_runs_and_its_call_is_seen_and_ended(valkey_url: 
         hang_up.set()
         await answering
     assert await valkey.zcard(KEYS.calls) == 0
+
+
+async def test_the_sdks_example_of_a_take_over_hands_the_supervisors_voice_to_the_bot(
+    valkey_url: str, valkey: redis.asyncio.Redis
+):
+    """`agent` and `phone` are the reader's own."""
+    _, example = blocks("runtime/README.md", "python")
+    silent: list[bool] = []
+    played: list[bytes] = []
+    async with Runtime(valkey_url, name="front-desk") as runtime:
+        call = runtime.call(call_id="c-1", audio=Audio(caller="pcmu", agent="pcmu"))
+        agent = SimpleNamespace(be_silent=silent.append)
+        phone = SimpleNamespace(play=played.append, hold_music=lambda lost: None)
+        exec(example, {"call": call, "agent": agent, "phone": phone})
+        livemon = Livemon(valkey, KEYS)
+        await until(lambda: livemon.call("c-1"))
+        await livemon.claim("c-1", "k-1")
+        assert (await livemon.ask(runtime, call, "take_over", claim_id="k-1", generation=1, grace_ms=30_000))["ok"]
+        packet = RtpPacket(0, 1, 160, 7, b"\x55" * 160).pack()
+        await until(lambda: valkey.execute_command("SPUBLISH", KEYS.supervisor("c-1", "k-1"), packet))
+        await until(lambda: asyncio.sleep(0, played))
+    assert (silent, played) == ([True], [b"\x55" * 160])
 
 
 async def test_the_readmes_example_runs(valkey_url: str, valkey: redis.asyncio.Redis):

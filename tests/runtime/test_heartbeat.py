@@ -22,7 +22,7 @@ async def spoken(livemon: Livemon, runtime: Runtime, count: int = 20) -> list[st
     for number in range(count):
         call.user_turn().final(f"{number}")
     await eventually(lambda: livemon.call("c-1"))
-    await asyncio.wait_for(runtime.sender.drained(), 20)
+    await asyncio.wait_for(runtime.sender.drained(), 60)
     return [f"{number}" for number in range(count)]
 
 
@@ -59,7 +59,7 @@ async def test_a_lost_tail_is_made_whole_by_the_next_entry_already(
     call = runtime.call_of("c-1")
     assert call
     call.user_turn().final("next")
-    await asyncio.wait_for(runtime.sender.drained(), 20)
+    await asyncio.wait_for(runtime.sender.drained(), 60)
     assert await livemon.contents("c-1") == [*contents, "next"]
 
 
@@ -224,7 +224,7 @@ async def test_an_adopted_call_that_a_supervisor_has_stays_the_supervisors(livem
         adopted = successor.call(call_id="c-1")
         silenced = asyncio.Event()
         adopted.on_agent_silenced(lambda silent: silenced.set() if silent else silenced.clear())
-        await asyncio.wait_for(silenced.wait(), 20)
+        await asyncio.wait_for(silenced.wait(), 60)
         assert adopted.agent_silent
         stored = await eventually(lambda: taken(livemon, successor.runtime_id))
         assert stored["controller"]["claim_id"] == "claim-3"

@@ -184,11 +184,11 @@ async def test_livemon_ends_a_raw_runtimes_call(raw: RawRuntime, feed: CallFeed,
     await raw.announce()
     await eventually(lambda: live(feed))
     ending = asyncio.create_task(control.end("raw-1", "u-1", "Grace"))
-    command = await asyncio.wait_for(raw.command(), 20)
+    command = await asyncio.wait_for(raw.command(), 60)
     assert (command["type"], command["call_id"], command["by_name"]) == ("end", "raw-1", "Grace")
     await raw.end("manual_stopped")
     await raw.result(command)
-    await asyncio.wait_for(ending, 20)
+    await asyncio.wait_for(ending, 60)
     await eventually(lambda: gone(feed))
 
 
@@ -200,7 +200,7 @@ async def test_a_raw_runtimes_audio_is_asked_for_by_the_tap_alone(raw: RawRuntim
     await pubsub.get_message(timeout=5)
     await livemon.redis.zadd(livemon.keys.tap("raw-1"), {"node": await livemon.now() + 15_000})
     await livemon.send("raw", "raw-1", "tap")
-    assert (await asyncio.wait_for(raw.command(), 20))["type"] == "tap"
+    assert (await asyncio.wait_for(raw.command(), 60))["type"] == "tap"
     assert await raw.tapped()
     await raw.speak(1)
     message = await eventually(lambda: pubsub.get_message(ignore_subscribe_messages=True, timeout=1))

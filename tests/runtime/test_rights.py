@@ -10,6 +10,7 @@ import redis.asyncio
 
 from livemon_runtime import Audio, Call, Runtime
 from livemon_runtime.keys import Keys
+from livemon_runtime.rtp import RtpPacket
 from tests.conftest import ValkeyProcess
 from tests.runtime.conftest import Livemon, eventually
 
@@ -35,20 +36,29 @@ async def live_a_whole_life(url: str, livemon: Livemon) -> Runtime:
         turn = call.agent_turn()
         turn.partial("Hel")
         call.caller_audio(bytes(160))
-        await asyncio.wait_for(runtime.sender.drained(), 20)
+        await asyncio.wait_for(runtime.sender.drained(), 60)
         turn.final("Hello")
         call.update(metadata={"step": 1})
-        for number, accepted in ((1, False), (2, True)):
+        for number, accepted in ((1, False), (2, True), (3, True)):
             call.on_take_over(lambda accepted=accepted: accepted)
             await livemon.claim("c-1", f"k-{number}", generation=number)
-            asked = {"claim_id": f"k-{number}", "generation": number, "grace_ms": 1}
+            asked = {"claim_id": f"k-{number}", "generation": number, "grace_ms": 30_000}
             assert (await livemon.ask(runtime, call, "take_over", **asked))["ok"] is accepted
+            await eventually(lambda number=number, accepted=accepted: hears(livemon, f"k-{number}", accepted))
+        await eventually(lambda: hears(livemon, "k-2", False))
         await livemon.redis.sadd(livemon.keys.runtime_calls(runtime.runtime_id), "stranger")
         await livemon.redis.hincrby(livemon.keys.call("c-1"), "rev", -1)
         await eventually(lambda: livemon.events("call_started"))
         await eventually(lambda: no_stranger(livemon, runtime))
         assert (await livemon.ask(runtime, call, "end"))["ok"] is True
     return runtime
+
+
+async def hears(livemon: Livemon, claim_id: str, expected: bool) -> bool:
+    """Whether somebody is subscribed to that claim's voice, as expected."""
+    packet = RtpPacket(0, 1, 0, 1, b"x").pack()
+    heard = await livemon.redis.execute_command("SPUBLISH", livemon.keys.supervisor("c-1", claim_id), packet)
+    return bool(heard) is expected
 
 
 async def tapped(call: Call) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -219,11 +220,11 @@ async def test_a_handler_that_will_not_end_does_not_keep_the_runtime_from_leavin
         call.on_end(hang_up)
         await eventually(lambda: livemon.call("c-1"))
         await livemon.send(runtime.runtime_id, "c-1", "end")
-        await asyncio.wait_for(stubborn.wait(), 20)
+        await asyncio.wait_for(stubborn.wait(), 60)
     assert any("left behind" in record.getMessage() for record in caplog.records)
     let_go.set()
     assert runtime._task
-    await asyncio.wait([runtime._task], timeout=20)
+    await asyncio.wait([runtime._task], timeout=60)
     assert runtime._task.done()
 
 
@@ -238,3 +239,27 @@ async def test_a_handler_that_will_not_end_does_not_keep_the_runtime_from_leavin
 def test_a_bad_name_is_told_at_once(what: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         Runtime(**what)
+
+
+async def failing() -> None:
+    raise KeyError("claim_id")
+
+
+async def awaiting_what_was_cancelled() -> None:
+    other = asyncio.ensure_future(asyncio.Event().wait())
+    other.cancel()
+    await other
+
+
+@pytest.mark.parametrize("work", [failing, awaiting_what_was_cancelled])
+async def test_what_fails_for_one_call_is_counted_and_no_other_call_notices(
+    livemon: Livemon, runtime: Runtime, work: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    call = runtime.call(call_id="c-1")
+    await announced(livemon, "c-1")
+    task = runtime.spawn(work())
+    assert task
+    await asyncio.wait([task], timeout=60)
+    assert runtime.counters["call_work_failed"] == 1
+    call.update(agent_name="Ada")
+    await eventually(lambda: livemon.events("call_updated"))

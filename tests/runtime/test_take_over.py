@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from livemon_runtime import Audio, Call, Refusal, Runtime
+from livemon_runtime import Audio, Call, Refusal, Runtime, Supervisor
 from livemon_runtime.scripts import script
 from tests.conftest import ValkeyProcess
 from tests.runtime.conftest import Livemon, eventually
@@ -95,7 +95,7 @@ async def test_the_agent_speaks_until_the_yes_and_not_a_word_less(
 
     await livemon.claim("c-1", "k-1")
     command_id = await livemon.send(runtime.runtime_id, "c-1", "take_over", **asked())
-    await asyncio.wait_for(deciding.wait(), 20)
+    await asyncio.wait_for(deciding.wait(), 60)
     assert call.agent_silent is False
     may_decide.set()
     await eventually(lambda: livemon.results(command_id))
@@ -194,6 +194,68 @@ async def test_a_newer_claim_takes_the_call_from_its_controller_and_the_agent_st
     assert told == [True]
 
 
+class Told:
+    """What the hooks of each supervisor that the bot was asked for have been told, by their claim."""
+
+    def __init__(self, call: Call) -> None:
+        self.by_claim: dict[str, list[bool]] = {}
+        call.on_take_over(self._meet)
+
+    def _meet(self, supervisor: Supervisor) -> None:
+        self.by_claim[supervisor.claim_id] = told = []
+        supervisor.on_silence(told.append)
+
+
+async def test_each_who_has_the_caller_is_told_though_the_agent_was_silent_already(
+    livemon: Livemon, runtime: Runtime, call: Call
+) -> None:
+    told = Told(call)
+    for generation in (1, 2):
+        await livemon.claim("c-1", f"k-{generation}", generation=generation)
+        await livemon.ask(runtime, call, "take_over", **asked(f"k-{generation}", generation))
+    await eventually(lambda: as_async(told.by_claim == {"k-1": [True], "k-2": [True]}))
+    assert call.agent_silent
+
+
+async def send_both(livemon: Livemon, runtime: Runtime, *deadlines: int) -> None:
+    """Ask for the claims k-1 and k-2 so that both are read at once."""
+    async with livemon.redis.pipeline(transaction=True) as both:
+        for n, deadline in enumerate(deadlines, 1):
+            who = {"call_id": "c-1", "by": f"u-{n}", "by_name": "Grace", "command_id": f"command-{n}"}
+            command = {**who, "type": "take_over", "deadline": deadline, **asked(f"k-{n}", n)}
+            both.xadd(livemon.keys.commands(runtime.runtime_id), {"data": json.dumps(command)})
+        await both.execute()
+
+
+async def test_a_claim_that_comes_too_late_keeps_nothing_from_the_next_that_is_read_with_it(
+    livemon: Livemon, runtime: Runtime, call: Call
+) -> None:
+    """So it is for a process that was frozen: it reads both at once."""
+    told, silenced = Told(call), list[bool]()
+    call.on_agent_silenced(silenced.append)
+    now = await livemon.now()
+    await livemon.claim("c-1", "k-2", generation=2)
+    await send_both(livemon, runtime, now - 1, now + 20_000)
+    await eventually(lambda: as_async(told.by_claim == {"k-2": [True]}))
+    assert silenced == [True]
+    assert (await stored(livemon))["controller"]["claim_id"] == "k-2"
+
+
+@pytest.mark.parametrize(("who", "goes_on"), [("u-1", True), ("u-2", False)])
+async def test_who_goes_on_has_had_the_call_since_the_first_claim(
+    livemon: Livemon, runtime: Runtime, call: Call, who: str, goes_on: bool
+) -> None:
+    await livemon.claim("c-1", "k-1")
+    await livemon.ask(runtime, call, "take_over", **asked("k-1"))
+    key = livemon.keys.call("c-1")
+    first = {**(await stored(livemon))["controller"], "since": 1_234}
+    await livemon.redis.hset(key, "controller", json.dumps(first))
+    await livemon.claim("c-1", "k-2", generation=2, user_id=who)
+    assert (await livemon.ask(runtime, call, "take_over", **asked("k-2", 2)))["ok"] is True
+    now = (await stored(livemon))["controller"]
+    assert (now["claim_id"], now["since"] == 1_234) == ("k-2", goes_on)
+
+
 async def test_a_taken_over_call_cannot_be_made_ongoing_by_its_bot(
     livemon: Livemon, runtime: Runtime, call: Call
 ) -> None:
@@ -239,7 +301,7 @@ async def test_accept_refuse_and_withdraw_at_once_have_one_winner(livemon: Livem
             withdraw_soon(livemon, call_id),
         )
         (result,) = await eventually(lambda command_id=command_id: livemon.results(command_id))
-        await asyncio.wait_for(runtime.sender.drained(), 20)
+        await asyncio.wait_for(runtime.sender.drained(), 60)
         now = await livemon.call(call_id)
         assert now
         accepted = bool(now["controller"])
@@ -281,8 +343,8 @@ async def test_while_the_answer_to_accept_is_lost_the_agent_waits_and_then_both_
     await livemon.claim("c-1", "k-1")
     proxy.lose_answer_to(script("accept").sha.encode(), then_away=True)
     command_id = await livemon.send(remote.runtime_id, "c-1", "take_over", **asked())
-    await asyncio.wait_for(proxy.lost.wait(), 20)
-    await asyncio.wait_for(silenced.wait(), 20)
+    await asyncio.wait_for(proxy.lost.wait(), 60)
+    await asyncio.wait_for(silenced.wait(), 60)
     assert call.controller is None, "nobody has told the runtime yet"
     assert call.agent_silent
     call.update(agent_name="Ada")  # said meanwhile: the accept that Redis took does not have it
@@ -296,6 +358,29 @@ async def test_while_the_answer_to_accept_is_lost_the_agent_waits_and_then_both_
     assert told == [True]
     taken = [event for event in await livemon.events("call_updated") if not event["data"]["call"].get("agent_name")]
     assert len(taken) == 1, "the accept is one"
+
+
+async def test_a_refusal_that_redis_does_not_answer_leaves_the_agent_its_voice(
+    proxy: LossyProxy, livemon: Livemon, remote: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot become a yes."""
+    monkeypatch.setattr("livemon_runtime.call._ANSWER_S", 0)  # what is not answered at once, is not known
+    call = await agreeing(livemon, remote)
+    told: list[bool] = []
+    call.on_agent_silenced(told.append)
+
+    @call.on_take_over
+    def refuse() -> bool:
+        return False
+
+    await livemon.claim("c-1", "k-1")
+    proxy.lose_answer_to(script("refuse").sha.encode(), then_away=True)
+    command_id = await livemon.send(remote.runtime_id, "c-1", "take_over", **asked())
+    await asyncio.wait_for(proxy.lost.wait(), 60)
+    proxy.come_back()
+    await eventually(lambda: as_async(not call.record.deciding))
+    assert (await livemon.results(command_id))[-1]["error"]["code"] == "refused"
+    assert (told, call.agent_silent) == ([], False)
 
 
 async def test_an_accept_that_redis_never_had_is_no_once_redis_says_so(
@@ -312,7 +397,7 @@ async def test_an_accept_that_redis_never_had_is_no_once_redis_says_so(
 
     await livemon.claim("c-1", "k-1", lasts_ms=1_000)
     await livemon.send(remote.runtime_id, "c-1", "take_over", **asked())
-    await asyncio.wait_for(silenced.wait(), 20)
+    await asyncio.wait_for(silenced.wait(), 60)
     await livemon.claim("c-1", "k-1", lasts_ms=-1)
     proxy.come_back()
     await eventually(lambda: as_async(not call.agent_silent))
@@ -331,9 +416,9 @@ async def test_an_answer_that_never_comes_is_a_no_that_redis_learns_of(
     claim = await livemon.claim("c-1", "k-1", lasts_ms=2_000)
     proxy.lose_answer_to(script("accept").sha.encode(), then_away=True)
     await livemon.send(remote.runtime_id, "c-1", "take_over", **asked(), deadline=claim["deadline"])
-    await asyncio.wait_for(proxy.lost.wait(), 20)
+    await asyncio.wait_for(proxy.lost.wait(), 60)
     assert (await stored(livemon))["controller"]["claim_id"] == "k-1", "Redis has taken it"
-    await asyncio.wait_for(done.wait(), 30)
+    await asyncio.wait_for(done.wait(), 60)
     assert told == [True, False]
     assert await livemon.now() > claim["deadline"], "the agent spoke before the claim was over"
     proxy.come_back()
@@ -341,6 +426,21 @@ async def test_an_answer_that_never_comes_is_a_no_that_redis_learns_of(
     await eventually(lambda: livemon.events("call_started"))
     assert (await livemon.ask(remote, call, "take_over", **asked()))["error"]["code"] == "too_late"
     assert call.agent_silent is False
+
+
+async def test_whoever_was_told_that_the_agent_is_silent_is_told_that_it_speaks_again(
+    proxy: LossyProxy, livemon: Livemon, remote: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livemon_runtime.verdict.UNKNOWN_MS", 500)
+    call = await agreeing(livemon, remote)
+    told = Told(call)
+    proxy.lose_answer_to(script("accept").sha.encode(), then_away=True)
+    deadline = (await livemon.claim("c-1", "k-2", generation=2, lasts_ms=2_000))["deadline"]
+    await send_both(livemon, remote, deadline, deadline)
+    await eventually(lambda: as_async(told.by_claim == {"k-1": [True, False], "k-2": [True, False]}))
+    assert call.agent_silent is False
+    proxy.come_back()
+    await eventually(lambda: nobody_has_it(livemon))
 
 
 async def nobody_has_it(livemon: Livemon) -> bool:

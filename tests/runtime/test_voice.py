@@ -50,7 +50,7 @@ class Ear:
         await self.pubsub.aclose()
 
     async def packet(self) -> tuple[str, RtpPacket]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (message := await self.pubsub.get_message(ignore_subscribe_messages=True, timeout=1)):
                 pass
         return message["channel"].decode().rsplit(":", 1)[1], RtpPacket.parse(message["data"])

@@ -145,7 +145,7 @@ def test_the_container_serves_and_keeps_its_data_in_the_volume(
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(120)
 
 
 def await_health(server: subprocess.Popen[bytes], url: str, log: Path) -> None:

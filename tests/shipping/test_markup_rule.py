@@ -12,7 +12,7 @@ RULE = Path(__file__).parents[2] / "scripts" / "check_markup.py"
 def verdict(tmp_path: Path, name: str, source: str) -> subprocess.CompletedProcess[str]:
     file = tmp_path / name
     file.write_text(source)
-    return subprocess.run([sys.executable, str(RULE), str(file)], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, str(RULE), str(file)], capture_output=True, text=True, timeout=180)
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_what_shows_words_as_text_passes(tmp_path: Path, name: str, source: str)
 
 
 def test_nothing_that_livemon_serves_shows_words_as_markup():
-    result = subprocess.run([sys.executable, str(RULE)], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([sys.executable, str(RULE)], capture_output=True, text=True, timeout=180)
     assert result.returncode == 0, result.stdout

@@ -39,7 +39,7 @@ def test_a_wheel_carries_every_tracked_file_of_its_packages(wheels: Path, distri
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=180,
     )
     tracked = {path.removeprefix("runtime/") for path in listed.stdout.split("\0") if path and (ROOT / path).exists()}
     assert tracked, "git lists no file"
@@ -73,14 +73,14 @@ def test_installed_from_its_wheels_livemon_starts_without_the_source_tree(wheels
         "--python",
         str(python),
     ]
-    subprocess.run([*install, *map(str, wheels.glob("*.whl"))], check=True, timeout=120)
+    subprocess.run([*install, *map(str, wheels.glob("*.whl"))], check=True, timeout=180)
     told = subprocess.run(
         [environment / "bin" / "livemon", "--help"],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": dependencies},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert told.returncode == 0, told.stderr
@@ -91,7 +91,7 @@ def test_installed_from_its_wheels_livemon_starts_without_the_source_tree(wheels
         env={"PYTHONPATH": dependencies},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     assert all(file.startswith(str(environment)) for file in where.stdout.split()), where.stdout

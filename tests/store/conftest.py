@@ -1,7 +1,6 @@
-"""An open store in a file of its own."""
+"""An open store, on a database of each kind."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -9,13 +8,8 @@ from livemon.store.store import Store
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "livemon.db"
-
-
-@pytest.fixture
-def url(file: Path) -> str:
-    return f"sqlite+aiosqlite:///{file}"
+def url(database_url: str) -> str:
+    return database_url
 
 
 @pytest.fixture

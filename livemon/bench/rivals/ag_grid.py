@@ -16,7 +16,8 @@ grids: list[ui.aggrid] = []
 async def follow() -> None:
     async for changed in changes(KEYS):
         for row in changed:
-            rows[row["id"]] = dirty[row["id"]] = row
+            if rows.get(row["id"]) != row:
+                rows[row["id"]] = dirty[row["id"]] = row
 
 
 async def flush() -> None:

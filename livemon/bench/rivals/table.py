@@ -16,8 +16,9 @@ changed = asyncio.Event()
 async def follow() -> None:
     async for some in changes(KEYS):
         for row in some:
-            rows[row["id"]] = row
-        changed.set()
+            if rows.get(row["id"]) != row:
+                rows[row["id"]] = row
+                changed.set()
 
 
 async def flush() -> None:

@@ -12,7 +12,8 @@ local now = now_ms()
 
 if stands and now <= tonumber(claim.deadline) then
   claim.deadline = nil
-  claim.since = now
+  local goes_on = controller and controller.user_id == claim.user_id and type(controller.since) == 'number'
+  claim.since = goes_on and controller.since or now
   local holder = cjson.encode(claim)
   redis.call('HSET', call, 'controller', holder, 'claim', '', 'data', data)
   local rev = redis.call('HINCRBY', call, 'rev', 1)

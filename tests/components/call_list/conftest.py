@@ -43,7 +43,7 @@ PAGE = """<!doctype html>
   window.addEventListener("livemon:connection", (event) => window.connection.push(event.detail));
   const { default: list } = await import("/assets/call_list.js");
   const texts = await (await fetch("/texts")).json();
-  window.state = Vue.reactive({ open_id: null, pinned: false, active: true, connect: "pip install livemon-runtime" });
+  window.state = Vue.reactive({ open_id: null, pinned: false, active: true, connect: "pip install ./runtime" });
   window.opened = [];
   const onOpen = (id, by) => { window.opened.push([id, by]); window.state.open_id = id; };
   Vue.createApp({ render: () => Vue.h(list, { texts, ...window.state, onOpen }) }).mount("#app");
@@ -93,7 +93,7 @@ class ListStage:
 
     async def connection(self, number: int = 1) -> None:
         """Wait until the page has connected for the `number`th time."""
-        async with asyncio.timeout(20), self.connected:
+        async with asyncio.timeout(60), self.connected:
             await self.connected.wait_for(lambda: self.connections >= number)
 
     async def drop(self, code: int = 1012) -> None:

@@ -1,6 +1,7 @@
 """The live list in a real Chromium: what is new, selected, found and sorted, under fingers and keys, or out of date."""
 
 import ast
+import re
 import textwrap
 
 import pytest
@@ -24,9 +25,10 @@ async def test_the_columns_have_their_titles_in_their_order(stage: ListStage) ->
 async def test_a_row_says_when_how_long_which_type_and_which_call(stage: ListStage) -> None:
     await stage.snapshot(row(1), row(2, type="web_call", dir=None))
     cells = await stage.row(1).get_by_role("gridcell").all_inner_texts()
-    assert [cell.strip() for cell in cells] == [
-        "08:54:20", "1:59:00", "Inbound", "call-001", "Ada", "+12125550001", "Ongoing",
-    ]  # fmt: skip
+    when, duration, *others = [cell.strip() for cell in cells]
+    assert when == "08:54:20"
+    assert re.fullmatch(r"1:59:\d\d", duration)  # it runs
+    assert others == ["Inbound", "call-001", "Ada", "+12125550001", "Ongoing"]
     assert "Web" in await stage.row(2).inner_text()
 
 
@@ -56,6 +58,19 @@ async def test_an_announcement_anew_after_an_outage_is_not_new(stage: ListStage)
     await expect(stage.page.locator("[data-new]")).to_have_count(0)
 
 
+async def test_of_a_call_in_the_list_only_what_changed_is_sent_and_the_rest_stays(stage: ListStage) -> None:
+    await stage.snapshot(row(1), row(2))
+    await stage.diff(row(3), new=True)
+    await stage.diff({"id": "call-003", "agent": "Grace"})
+    await stage.diff({"id": "call-001", "agent": "Hopper"}, {"id": "call-003", "quiet": START})
+    await expect(stage.row(3)).to_contain_text("+12125550003")
+    await expect(stage.row(3)).to_contain_text("Grace")
+    await expect(stage.row(3)).to_contain_text("Not reporting")
+    await expect(stage.row(3)).to_have_attribute("data-new", "true")
+    await expect(stage.row(1)).to_contain_text("Hopper")
+    await expect(stage.row(1)).to_contain_text("+12125550001")
+
+
 async def test_an_ended_call_goes(stage: ListStage) -> None:
     await stage.snapshot(row(1), row(2))
     await stage.diff(drop=("call-001",))
@@ -66,9 +81,24 @@ async def test_an_ended_call_goes(stage: ListStage) -> None:
 async def test_the_duration_follows_the_servers_clock_second_by_second(stage: ListStage) -> None:
     """The stage's clock is years away from the browser's."""
     await stage.snapshot(row(1))
-    duration = stage.row(1).get_by_test_id("call-duration")
-    for second in ("1:59:01", "1:59:02", "1:59:03"):
-        await expect(duration).to_have_text(second)
+    seen = (
+        await stage.row(1)
+        .get_by_test_id("call-duration")
+        .evaluate(
+            """(duration) => new Promise((done) => {
+          const seen = [];
+          const look = () => {
+            const text = duration.textContent.trim();
+            if (seen.at(-1) !== text) seen.push(text);
+            if (seen.length === 4) done(seen);
+            else requestAnimationFrame(look);
+          };
+          look();
+        })"""
+        )
+    )
+    assert all(re.fullmatch(r"1:59:\d\d", text) for text in seen)
+    assert seen == sorted(seen)
 
 
 async def test_the_selection_follows_its_call_when_others_start_above(stage: ListStage) -> None:
@@ -200,6 +230,10 @@ FOUND: list[tuple[str, list[str]]] = [
     ("inbound", ["004", "003", "002"]),
     ("taken over", ["003"]),
     ("maya", ["002"]),
+    ("inbound 0003", ["003"]),
+    ("call grace inbound", ["004"]),
+    ("+1 212 555", ["004", "003", "002"]),
+    ("grace web", []),
     ("nothing like it", []),
 ]
 
@@ -270,14 +304,77 @@ async def test_the_state_says_who_listens_who_has_it_and_what_does_not_report(st
     maya, leo = {"user_id": "u1", "name": "Maya"}, {"user_id": "u2", "name": "Leo"}
     await stage.snapshot(
         row(1), row(2, listeners=[maya]), row(3, listeners=[maya, leo]), row(4, status="taken_over", holder=leo),
-        row(5, quiet=stage.now - 18_000),
+        row(5, quiet=START + 7_182_000),
     )  # fmt: skip
     states = [stage.row(n).get_by_test_id("call-state") for n in range(1, 6)]
     for state, text in zip(states[:4], ("Ongoing", "Maya listens", "Maya +1 listen", "Taken over · Leo"), strict=True):
         await expect(state).to_have_text(text)
-    await expect(states[4]).to_contain_text("Not reporting 0:")
+    await expect(states[4]).to_contain_text(re.compile(r"Not reporting \d+:\d\d"))
     await expect(states[4]).to_have_attribute("title", "Not reporting, since 10:53:02")
     await expect(stage.page.get_by_test_id("call-list-summary")).to_have_text("5 calls · 1 taken over · 2 listened to")
+
+
+async def test_a_supervisor_who_is_not_heard_is_found_announced_and_counted(stage: ListStage) -> None:
+    leo = {"user_id": "u2", "name": "Leo", "lost_since": None}
+    await stage.snapshot(row(1), row(2, status="taken_over", holder=leo))
+    state = stage.row(2).get_by_test_id("call-state")
+    attention = stage.page.get_by_test_id("filter-attention")
+    announcer = stage.page.get_by_test_id("call-list-announcer")
+    await expect(state).to_have_text("Taken over · Leo")
+    await expect(attention).to_contain_text("0")
+    await stage.diff({"id": "call-002", "holder": {**leo, "lost_since": stage.now}})
+    await expect(state).to_have_text("Caller hears nobody · Leo")
+    await expect(state).to_have_class(re.compile("is-danger"))
+    await expect(state).to_have_attribute("title", re.compile("hears nobody since 10:5.*Leo.*Rescue"))
+    await expect(attention).to_contain_text("1")
+    await expect(announcer).to_have_text("A caller hears nobody: 1 call needs a rescue", timeout=60_000)
+    await attention.click()
+    assert await stage.order() == ["002"]
+    await stage.diff({"id": "call-002", "holder": leo})
+    await expect(stage.rows()).to_have_count(0)
+    await expect(attention).to_contain_text("0")
+
+
+async def test_a_supervisor_who_has_lost_the_role_is_found_and_counted(stage: ListStage) -> None:
+    leo = {"user_id": "u2", "name": "Leo", "lost_since": None, "role_lost_since": None}
+    await stage.snapshot(row(1), row(2, status="taken_over", holder=leo))
+    state = stage.row(2).get_by_test_id("call-state")
+    attention = stage.page.get_by_test_id("filter-attention")
+    await expect(attention).to_contain_text("0")
+    await stage.diff({"id": "call-002", "holder": {**leo, "role_lost_since": stage.now}})
+    await expect(state).to_have_text("Has lost the role · Leo")
+    await expect(state).to_have_class(re.compile("is-danger"))
+    await expect(state).to_have_attribute("title", re.compile("Leo has lost the role at 10:5.*Admin"))
+    await attention.click()
+    assert await stage.order() == ["002"]
+    await stage.diff({"id": "call-002", "holder": {**leo, "role_lost_since": stage.now, "lost_since": stage.now}})
+    await expect(state).to_have_text("Caller hears nobody · Leo")
+    await stage.diff({"id": "call-002", "holder": {**leo, "user_id": "u1", "name": "Maya"}})
+    await expect(stage.rows()).to_have_count(0)
+    await expect(attention).to_contain_text("0")
+
+
+async def test_with_the_drawer_beside_it_the_state_is_whole_or_ends_in_an_ellipsis(stage: ListStage) -> None:
+    """At 1280 px, less the drawer's 520, in a locale with long times."""
+    maya = {"user_id": "u1", "name": "Maya", "lost_since": None}
+    await stage.snapshot(row(1, status="taken_over", holder=maya), row(2))
+    for width in range(560, 1281, 40):
+        await stage.page.set_viewport_size({"width": width, "height": 860})
+        cut = """() => [...document.querySelectorAll(".call-row:not(.is-compact *)")].map((row) => {
+          const edge = row.closest(".call-scroll").clientWidth + row.closest(".call-scroll").getBoundingClientRect().left;
+          return row.querySelector(".lm-chip").getBoundingClientRect().right - edge; })"""
+        await stage.page.evaluate(
+            "() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))"
+        )
+        assert all(over <= 0 for over in await stage.page.evaluate(cut)), width
+        words = stage.row(1).locator("[data-testid=call-state] > span")
+        assert await words.evaluate("one => getComputedStyle(one).textOverflow") == "ellipsis"
+    await stage.page.set_viewport_size({"width": 760, "height": 860})
+    assert (
+        await stage.row(1)
+        .locator("[data-testid=call-state] > span")
+        .evaluate("one => one.scrollWidth <= one.clientWidth")
+    )
 
 
 async def test_markup_in_a_call_is_text(stage: ListStage) -> None:
@@ -289,7 +386,7 @@ async def test_markup_in_a_call_is_text(stage: ListStage) -> None:
 async def test_an_empty_list_says_how_to_connect_the_first_agent(stage: ListStage) -> None:
     await stage.snapshot()
     empty = stage.page.get_by_test_id("call-list-empty")
-    await expect(empty).to_contain_text("pip install livemon-runtime")
+    await expect(empty).to_contain_text("pip install ./runtime")
     await stage.diff(row(1), new=True)
     await expect(empty).to_have_count(0)
     await expect(stage.row(1)).to_be_visible()
@@ -334,8 +431,8 @@ async def test_a_gap_in_the_diffs_asks_for_everything_anew(stage: ListStage) -> 
 
 
 async def test_a_refused_list_loads_the_page_once_and_then_says_so(stage: ListStage) -> None:
-    stage.refusal = 4403
     await stage.snapshot(row(1))
+    stage.refusal = 4403
     await stage.drop(4403)
     await expect(stage.page.get_by_test_id("call-list-refused")).to_be_visible()
     await stage.page.wait_for_function("window.loads === 2")
@@ -349,13 +446,13 @@ async def test_what_starts_and_ends_is_announced_politely(stage: ListStage) -> N
     await stage.diff(drop=("call-001",))
     announcer = stage.page.get_by_test_id("call-list-announcer")
     await expect(announcer).to_have_attribute("aria-live", "polite")
-    await expect(announcer).to_have_text("2 new calls. 1 call ended", timeout=15_000)
+    await expect(announcer).to_have_text("2 new calls. 1 call ended", timeout=60_000)
 
 
 async def test_on_a_phone_a_row_keeps_time_duration_type_and_id(stage: ListStage) -> None:
     await stage.page.set_viewport_size({"width": 390, "height": 844})
     await stage.snapshot(*(row(n) for n in range(1, 30)))
-    for text in ("09:22:20", "1:31:00", "Inbound", "call-029"):
+    for text in ("09:22:20", re.compile(r"1:31:\d\d"), "Inbound", "call-029"):
         await expect(stage.row(29).get_by_text(text)).to_be_in_viewport(ratio=1)
     assert await stage.page.evaluate("document.documentElement.scrollWidth") == 390
 
@@ -478,3 +575,10 @@ async def test_what_to_do_first_is_python_that_the_runtime_understands() -> None
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert imported <= used
     assert all(hasattr(livemon_runtime, name) for name in imported)
+
+
+async def test_it_says_that_numbers_are_masked_where_they_are(stage: ListStage) -> None:
+    await stage.snapshot(row(1))
+    await expect(stage.page.get_by_test_id("masked-note")).to_have_count(0)
+    await stage.say({"t": "snapshot", "seq": 0, "feed": {"state": "live", "since": None}, "calls": [], "masked": True})
+    await expect(stage.page.get_by_test_id("masked-note")).to_contain_text("masked for your role")
