@@ -288,11 +288,12 @@ async def test_a_provider_that_is_away_is_said_and_whoever_is_in_stays_in(
         said = waiting.get_by_test_id("sign-in-problem")
         await expect(said).to_have_attribute("data-problem", "away")
         await expect(said).to_contain_text("Canaille cannot be reached")
-        await page.reload()
-        await LivePage(page).is_live()
-        await page.get_by_test_id("account-menu").click()
-        await page.get_by_test_id("sign-out").click()
-        await expect(page.get_by_test_id("sign-in-how")).to_be_visible()
+        again = await page.context.new_page()
+        await again.goto("/live")
+        await LivePage(again).is_live()
+        await again.get_by_test_id("account-menu").click()
+        await again.get_by_test_id("sign-out").click()
+        await expect(again.get_by_test_id("sign-in-how")).to_be_visible()
     finally:
         house.canaille.start()
     await sign_in(waiting, "grace")  # the same page, once the provider is back

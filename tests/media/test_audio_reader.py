@@ -90,6 +90,7 @@ async def test_redis_started_again_is_found_again(redis, own_valkey):
     reader.subscribe(A, a)
     async with running(reader.run()):
         await published(redis, A, b"1")
+        await until(lambda: a.heard == [b"1"])
         own_valkey.kill()
         own_valkey.start()
         await published(redis, A, b"2")
@@ -103,6 +104,7 @@ async def test_a_frozen_redis_is_noticed_and_left(redis, own_valkey, monkeypatch
     reader.subscribe(A, a)
     async with running(reader.run()):
         await published(redis, A, b"1")
+        await until(lambda: a.heard == [b"1"])
         own_valkey.process.send_signal(signal.SIGSTOP)
         try:
             await until(lambda: broken() > before)
