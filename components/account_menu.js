@@ -109,6 +109,7 @@ export default {
       if (event.relatedTarget && !this.$el.contains(event.relatedTarget)) this.open = false;
     },
 
+    /** In whichever workspace the browser is by now: it names none. */
     async signOut() {
       this.leaving = true;
       this.failed = false;

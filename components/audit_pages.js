@@ -1,5 +1,7 @@
 /** The audit log's entries, asked for page by page. It knows no screen; what it holds may be watched by Vue. */
 
+import { workspaceHeaders } from "./shown_workspace.js";
+
 const ANSWER_WITHIN_MS = 20_000;
 /** In place of the server's own words. */
 export const UNREACHABLE = "unreachable";
@@ -80,7 +82,7 @@ async function ask(query, before) {
   const parts = [query, before === null ? "" : `before=${before}`].filter(Boolean).join("&");
   try {
     const path = `${window.path_prefix ?? ""}/audit/entries${parts && `?${parts}`}`;
-    const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    const response = await fetch(path, { headers: workspaceHeaders(), signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     const body = await response.json();
     if (response.ok) return { ...body, error: "" };
     return { entries: [], older: null, error: body.error?.message ?? `${response.status}` };

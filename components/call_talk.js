@@ -30,7 +30,7 @@ const GIVE_UP_AFTER_MS = 120_000;
 /** Reasons for which an attempt that came about has been let go of: its claim may have the call, for its page to be joined to. */
 const HAD = ["connection", "microphone", "asked", "not_reporting"];
 /** Answers to a request after which asking again is of no use to who had the call, as the endings that are told. */
-const SHUT_OUT = { unauthenticated: "session_ended", forbidden: "forbidden" };
+const SHUT_OUT = { unauthenticated: "session_ended", forbidden: "forbidden", other_workspace: "session_ended" };
 /** Answers that say that there is no such call: also those of a server that starts, and has not heard of it yet. */
 const NO_SUCH_CALL = ["already_ended", "not_found"];
 /** Once nothing else was answered for this long, the call is over. */
@@ -293,7 +293,7 @@ export class CallTalk {
     if (code === 4404 && this.cancelling) this.#finish("cancelled", "unknown");
     else if (code === 4404 && (this.#kept || this.state === "claiming" || this.state === "checking")) this.#askWhoHasIt();
     else if (!this.#kept) this.#finish("cancelled", code === 4404 ? "connection" : "session_ended");
-    else if (code === 4401) this.#finish("lost", "session_ended");
+    else if (code === 4401 || code === 4409) this.#finish("lost", "session_ended");
     // else the role is gone: the server cuts nobody off for that, and says by the audio's end when it is over
   }
 

@@ -4,7 +4,8 @@
  */
 
 import { ConnectionWatch } from "./connection_watch.js";
-import { post } from "./request.js";
+import { post, tell } from "./request.js";
+import { inWorkspace } from "./shown_workspace.js";
 
 /** The caller, the agent, and the supervisor who may take over: the server says which section is whose. */
 const SECTIONS = 3;
@@ -47,7 +48,7 @@ export class ListenConnection {
 
   /** The same as the page goes away, when only a beacon still gets out. */
   abandon() {
-    if (this.listenerId) navigator.sendBeacon(stopPath(this.listenerId));
+    if (this.listenerId) navigator.sendBeacon((window.path_prefix ?? "") + inWorkspace(stopPath(this.listenerId)));
     this.listenerId = null;
     this.close();
   }
@@ -60,10 +61,10 @@ export class ListenConnection {
 
 /** @param {string} listenerId */
 function stopPath(listenerId) {
-  return `${window.path_prefix ?? ""}/listeners/${encodeURIComponent(listenerId)}/stop`;
+  return `/listeners/${encodeURIComponent(listenerId)}/stop`;
 }
 
 /** It may fail: the server notices by itself within seconds that nobody is there. @param {string} listenerId */
 function stopListener(listenerId) {
-  fetch(stopPath(listenerId), { method: "POST", keepalive: true }).catch(() => {});
+  tell(stopPath(listenerId));
 }

@@ -1,13 +1,15 @@
 // A WebSocket that stays: it reconnects, knows silence from life, and says its state.
 // It knows nothing of what the messages mean. Used by the call list, the drawer, and whatever else follows a feed.
 
+import { inWorkspace } from "./shown_workspace.js";
+
 /** A server speaks at least every 5 s; one that was silent for this long is gone, whatever TCP believes. */
 export const SILENCE_MS = 12_000;
 const CONNECT_MS = 10_000;
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5_000;
-/** Close codes after which asking again is of no use: not signed in, not allowed, no such call. */
-export const REFUSALS = { 4401: "not_signed_in", 4403: "forbidden", 4404: "not_found" };
+/** Close codes after which asking again is of no use: not signed in, not allowed, no such call, gone to another workspace. */
+export const REFUSALS = { 4401: "not_signed_in", 4403: "forbidden", 4404: "not_found", 4409: "other_workspace" };
 
 /**
  * @typedef {"connecting" | "live" | "reconnecting" | "offline" | "refused" | "closed"} State
@@ -71,7 +73,7 @@ export class LiveSocket {
   #connect() {
     this.#drop();
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}${window.path_prefix ?? ""}${this.path}`);
+    const socket = new WebSocket(`${scheme}//${location.host}${window.path_prefix ?? ""}${inWorkspace(this.path)}`);
     this.socket = socket;
     this.heard = performance.now();
     let limit = CONNECT_MS;

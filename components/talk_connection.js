@@ -4,7 +4,7 @@
  */
 
 import { ConnectionWatch } from "./connection_watch.js";
-import { post } from "./request.js";
+import { post, tell } from "./request.js";
 
 export class TalkConnection {
   #peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: [] });
@@ -68,6 +68,5 @@ export class TalkConnection {
 
 /** It may fail: the server notices by itself within seconds that nobody is there. @param {string} takeOverId */
 function cancelTakeOver(takeOverId) {
-  const path = `${window.path_prefix ?? ""}/take-overs/${encodeURIComponent(takeOverId)}/cancel`;
-  fetch(path, { method: "POST", keepalive: true }).catch(() => {});
+  tell(`/take-overs/${encodeURIComponent(takeOverId)}/cancel`);
 }

@@ -11,6 +11,7 @@ from functools import partial
 from typing import cast
 
 import structlog
+from markupsafe import Markup
 from nicegui import Client, PageArguments, background_tasks, ui
 from nicegui.element import Element
 from nicegui.elements.sub_pages import SubPages
@@ -78,6 +79,9 @@ class Shell:
     def build(self) -> None:
         """Draw the page for the address of the request; the response's status is the page's."""
         ui.add_head_html(head(prefix_of(self._request)))
+        # which every request of the page names (components/shown_workspace.js)
+        shown = Markup('<meta name="livemon-workspace" content="{}">').format(self._person.workspace)
+        ui.add_head_html(shown)
         watches = self._may_watch(self._person)
         # Quasar's page would be a second <main>, around our header too
         self._client.page_container.default_slot.children[0].tag = "div"

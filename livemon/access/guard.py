@@ -1,6 +1,6 @@
 """The guard at the door: pure ASGI, over http and websocket alike, so that nothing is served that it has not seen.
 
-It knows who is signed in and whether the request comes from our own pages. What somebody may do is looked at where it is
+It knows who is signed in, and whether the request comes from our own pages and is meant for where the person is. What somebody may do is looked at where it is
 done: an endpoint reads `person_of` and asks `Person.may`.
 """
 
@@ -22,6 +22,7 @@ from livemon.store.errors import StoreError
 from .cookie import COOKIE, cookies_of
 from .errors import KeyRefused, TooManyFailures
 from .key_bearers import key_of, refused_elsewhere
+from .named_workspace import means_another
 from .person import Person
 from .renewal import renewing
 from .sessions import Sessions
@@ -138,6 +139,13 @@ _CROSS_SITE = _Refusal(
     "livemon stands behind a proxy, the proxy has to pass the Host header on, or LIVEMON_PUBLIC_URL has to say the "
     "address that people open.",
 )
+_OTHER_WORKSPACE = _Refusal(
+    "other_workspace",
+    409,
+    4409,
+    "You are in another workspace by now than the one that this was meant for, so nothing was done. The page goes there by "
+    "itself; if it does not, load it anew.",
+)
 _NOT_FOR_KEYS = _Refusal(
     "forbidden",
     403,
@@ -174,6 +182,8 @@ class Guard:
             return
         connection = HTTPConnection(scope)
         person = await self._admit(connection)
+        if isinstance(person, Person) and means_another(connection, person):
+            person = _OTHER_WORKSPACE
         if isinstance(person, _Refusal):
             await _refuse(connection, person, receive, send)
             return

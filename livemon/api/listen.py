@@ -45,7 +45,7 @@ def router(host: Host) -> APIRouter:
 
     @routes.post("/listeners/{listener_id}/stop")
     async def stop(request: Request, listener_id: str) -> Response:
-        """Open to a person who has lost the right: who may not listen may still stop."""
+        """Open to a person who has lost the right: who may not listen may still stop, and it is that which is recorded."""
         person = person_of(request)
         if person is None:
             raise NotSignedIn
@@ -58,7 +58,7 @@ def router(host: Host) -> APIRouter:
             raise ApiError(
                 "forbidden", "Somebody else is listening there, and only they can stop it. Nothing was changed."
             )
-        await workspace.listening.close(listener_id)
+        await workspace.listening.close(listener_id, "asked" if person.may(Right.LISTEN) else "session_ended")
         return Response(status_code=204)
 
     return routes

@@ -102,12 +102,17 @@ async def closing(websocket: WebSocket) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def admitted(
-    host: Host, websocket: WebSocket, feed: str, right: Right | None = Right.WATCH
+    host: Host,
+    websocket: WebSocket,
+    feed: str,
+    right: Right | None = Right.WATCH,
+    *,
+    seen: Callable[[Person], None] | None = None,
 ) -> AsyncGenerator[tuple[Workspace, Held]]:
     """The workspace, for whoever has the right (as `allowed`), until the session ends. Raises `Refused`.
 
     What is told depends on all rights of the person (`Held.rights`): once they are others the socket closes, and the
-    browser comes again; unless no right is needed.
+    browser comes again; unless no right is needed: then `seen` is told who it is, at each look.
     """
     try:
         person, workspace = allowed(host, websocket, right)
@@ -116,7 +121,7 @@ async def admitted(
     if host.sessions.holders(person.session_id) >= MAX_HOLDERS:
         raise Refused(CloseCode.TRY_AGAIN, "too_many")
     rights = person.rights if right is not None else None
-    async with host.sessions.hold(person.session_id, right, rights=rights) as held:
+    async with host.sessions.hold(person.session_id, right, rights=rights, seen=seen) as held:
         with SOCKETS.labels(feed).track_inprogress():
             try:
                 yield workspace, held
@@ -145,9 +150,9 @@ def sight_of(held: Held) -> Sight:
     return Sight(read=Right.READ in rights, unmasked=Right.UNMASKED in rights)
 
 
-def words_for(person: Person, *words: str) -> list[str]:
-    """What a runtime says, as that person may see it."""
-    return [one if person.may(Right.UNMASKED) else mask_text(one) for one in words]
+def words_for(person: Person | None, *words: str) -> list[str]:
+    """What a runtime says, as that person may see it; as little as anybody, if nobody knows who it is."""
+    return [one if person and person.may(Right.UNMASKED) else mask_text(one) for one in words]
 
 
 _CLOSE_CODES = {

@@ -6,6 +6,7 @@ What is said of who has the call is `livemon.control`'s word alone (docs/interfa
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 import orjson
@@ -75,12 +76,15 @@ def router(host: Host) -> APIRouter:
     @routes.websocket("/take-overs/{take_over_id}")
     async def follow(websocket: WebSocket, take_over_id: str) -> None:
         """Open to whose it is, though they have lost the role: who still has the call reads when somebody rescues it."""
-        person, attempt = person_of(websocket), _own(host, websocket, take_over_id)
+        attempt, page = _own(host, websocket, take_over_id), _Page(person_of(websocket))
         right = Right.TAKE_OVER if attempt is None else None
-        async with closing(websocket), admitted(host, websocket, "take_over", right) as (workspace, held):
-            if person is None or attempt is None:
+        async with (
+            closing(websocket),
+            admitted(host, websocket, "take_over", right, seen=page.see) as (workspace, held),
+        ):
+            if attempt is None:
                 raise Refused(CloseCode.NOT_FOUND, "not_found")
-            await _follow(websocket, held, workspace, attempt, person)
+            await _follow(websocket, held, workspace, attempt, page)
 
     @routes.post("/take-overs/{take_over_id}/cancel")
     async def cancel(request: Request, take_over_id: str) -> Response:
@@ -195,9 +199,24 @@ async def _attempt(host: Host, person: Person, workspace: Workspace, link: Micro
         raise
 
 
-async def _follow(websocket: WebSocket, held: Held, workspace: Workspace, attempt: Attempt, person: Person) -> None:
+@dataclass(slots=True)
+class _Page:
+    """Who follows an attempt, as the sessions last saw them: a talk outlives a role, and is told of by the role of now."""
+
+    person: Person | None
+    changed: Callable[[], None] = lambda: None
+    """Called once they may see more or less."""
+
+    def see(self, person: Person) -> None:
+        before, self.person = self.person, person
+        if before is not None and before.rights != person.rights:
+            self.changed()
+
+
+async def _follow(websocket: WebSocket, held: Held, workspace: Workspace, attempt: Attempt, page: _Page) -> None:
     """Tell the page where its attempt stands, at each move, until it goes."""
-    outbox = Outbox("take_over", lambda: [_told(attempt, workspace, person)])
+    outbox = Outbox("take_over", lambda: [_told(attempt, workspace, page.person)])
+    page.changed = outbox.renew
     with _watching(attempt, outbox.renew):
         async with asyncio.TaskGroup() as tasks:
             ticking = tasks.create_task(_tick(outbox, workspace))
@@ -223,7 +242,7 @@ async def _tick(outbox: Outbox, workspace: Workspace) -> None:
         outbox.offer(orjson.dumps({"t": "tick", "now": workspace.calls.now()}).decode())
 
 
-def _told(attempt: Attempt, workspace: Workspace, person: Person) -> str:
+def _told(attempt: Attempt, workspace: Workspace, person: Person | None) -> str:
     """Where the attempt stands, as the page is told it."""
     machine = attempt.machine
     holder = machine.holder

@@ -110,12 +110,15 @@ class Listening:
         async with self._kept_open(call_id, user_id):
             return await self._admit(self._voices_of(call), user_id, name, offer, hold, stopped)
 
-    async def close(self, listener_id: str) -> None:
-        """Stop a listener; harmless when it is gone already. Returns when nothing is sent any more."""
+    async def close(self, listener_id: str, reason: str = "asked") -> None:
+        """Stop a listener; harmless when it is gone already. Returns when nothing is sent any more.
+
+        `reason` counts unless the server has another: a page that hears first that it may not go on asks for the end itself.
+        """
         listener = self._listeners.get(listener_id)
         if listener is None:
             return
-        listener.stop("asked")
+        listener.stop(self._decided(listener) or reason)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await listener.gone.wait()
@@ -269,19 +272,24 @@ class Listening:
                     listener.stop(reason)
 
     def _reason_to_stop(self, listener: Listener, now: float) -> str | None:
+        if reason := self._decided(listener):
+            return reason
         peer = listener.peer
-        live = self._calls.get(listener.voices.call_id)
-        if live is None or live.over:
-            return "call_ended"
-        if listener.held is not None and listener.held.ended.is_set():
-            return "session_ended"
         if peer.over.is_set():
             return "connection_lost"
         if not peer.connected.is_set() and now - listener.opened_at > CONNECT_TIMEOUT_S:
             return "never_connected"
         if peer.sent_unheard > SILENCE_PACKETS and now - peer.heard_at > SILENCE_S:
             return "browser_silent"
-        return None if same_codecs(listener.voices, live.call) else "codec_changed"
+        live = self._calls.get(listener.voices.call_id)
+        return None if live is None or same_codecs(listener.voices, live.call) else "codec_changed"
+
+    def _decided(self, listener: Listener) -> str | None:
+        """Why it is over whatever the browser does, if it is: the call has ended, or the session or the right has."""
+        live = self._calls.get(listener.voices.call_id)
+        if live is None or live.over:
+            return "call_ended"
+        return "session_ended" if listener.held is not None and listener.held.ended.is_set() else None
 
     def _note_changes(self, changes: list[Change]) -> None:
         for change in changes:

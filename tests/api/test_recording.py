@@ -76,6 +76,19 @@ async def test_why_a_listening_ended_by_itself_is_recorded(livemon_site: Site, s
     assert '"reason":"session_ended"' in (await livemon_site.recorded())[-1].detail
 
 
+async def test_a_listening_that_ends_with_the_right_was_not_stopped_by_the_person(
+    livemon_site: Site, source, ear: Callable[[], Ear]
+):
+    """Though their page, which has heard of it by another request, is the first to stop."""
+    ada = await livemon_site.sign_in()
+    await livemon_site.sign_in("Another")
+    listener_id = await listen(ada, ear())
+    await members.set_role(livemon_site.store, ada.user_id, "default", Role.MEMBER)
+    assert (await ada.post(f"/listeners/{listener_id}/stop")).status_code == 204
+    await until(lambda: not livemon_site.workspace.listening.count("call-1"))
+    assert '"reason":"session_ended"' in (await livemon_site.recorded())[-1].detail
+
+
 async def test_a_listening_that_did_not_come_about_is_recorded_with_the_reason(livemon_site: Site, ear):
     ada = await livemon_site.sign_in()
     await ada.post("/calls/nobody/listen", json={"sdp": await ear().offer()})

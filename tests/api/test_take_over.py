@@ -244,6 +244,23 @@ async def test_a_refusal_in_the_runtimes_words_is_masked_for_who_may_not_see_num
         assert (await state(socket, "cancelled"))["message"] == "The caller is paying with •••."
 
 
+async def test_what_is_told_of_a_take_over_is_masked_by_the_role_of_now(
+    livemon_site: Site, bot: Bot, voice: test_microphone.Supervisor
+):
+    @bot.call.on_take_over
+    def refuse() -> None:
+        raise Refusal("The caller is paying with 4242 4242 4242 4242.")
+
+    livemon_site.rights[Role.MEMBER] = CALL_RIGHTS - {Right.UNMASKED}
+    await livemon_site.sign_in("Another")
+    grace = await livemon_site.sign_in("Grace", Role.DEVELOPER)
+    async with grace.socket(f"/take-overs/{await press(grace, voice)}") as socket:
+        assert "4242" in (await state(socket, "cancelled"))["message"]
+        await members.set_role(livemon_site.store, grace.user_id, "default", Role.MEMBER)
+        async with asyncio.timeout(60):
+            await socket.until(lambda message: message.get("message") == "The caller is paying with •••.")
+
+
 @pytest.mark.parametrize(
     ("call_id", "body", "status", "code"),
     [

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from livemon.access.named_workspace import HEADER, PARAMETER
 from tests.node.everybody import (
     KEYS,
     LIKE,
@@ -165,6 +166,17 @@ async def test_another_site_gets_nothing_done_in_an_admins_name(people: Everybod
         assert "cross_site" in answer.text
 
 
+@pytest.mark.parametrize("name", [name for name in TABLE if len(TABLE[name].gets) > 1 and name[:5] != "MOUNT"])
+async def test_a_page_of_another_workspace_gets_nothing_done_in_this_one(
+    people: Everybody, found: dict[str, Any], name: str
+):
+    """Whatever it is, where a session is needed: the guard looks at what a request names before any endpoint does."""
+    method = name.split(" ")[0]
+    answer = await ask(people, Kind.ADMIN, method, found[name], TABLE[name].body, shown="beside")
+    assert answer.code == (4409 if method == "SOCKET" else 409)
+    assert "other_workspace" in answer.text
+
+
 async def test_niceguis_own_socket_opens_to_whoever_is_signed_in_and_to_no_other_site(people: Everybody):
     for kind in Kind:
         answer = await people.open(NICEGUIS_SOCKET, await people.headers(kind), None)
@@ -174,13 +186,24 @@ async def test_niceguis_own_socket_opens_to_whoever_is_signed_in_and_to_no_other
     assert answer.code == 403
 
 
-async def ask(people: Everybody, kind: Kind, method: str, template: str, body: Any, origin: str | None = None) -> "Any":
+async def ask(
+    people: Everybody,
+    kind: Kind,
+    method: str,
+    template: str,
+    body: Any,
+    origin: str | None = None,
+    shown: str | None = None,
+) -> "Any":
+    """`shown`: the workspace of the page that asks, if it names one."""
     path = template
     for parameter in names_in(template):
         path = re.sub(rf"\{{{parameter}(:\w+)?\}}", await people.named(parameter), path)
     headers = await people.headers(kind)
     if method == "SOCKET":
-        return await people.open(path, headers, origin)
+        return await people.open(path if shown is None else f"{path}?{PARAMETER}={shown}", headers, origin)
+    if shown is not None:
+        headers |= {HEADER: shown}
     if method == "MOUNT":
         return await people.ask("GET", f"{path}/x", headers, None, origin)
     return await people.ask(method, path, headers, body, origin)
