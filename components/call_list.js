@@ -261,6 +261,8 @@ export default {
     /** The session or the role is gone: the server says what comes now, once; a page that is refused again says so itself. */
     refuse(code) {
       this.refused = true;
+      this.pending.replace([]); // what stands here is not this person's to see any more
+      this.schedule();
       const last = Number(sessionStorage.getItem(RELOAD_KEY) ?? 0);
       if (Date.now() - last < 10_000) return;
       sessionStorage.setItem(RELOAD_KEY, String(Date.now()));

@@ -86,6 +86,10 @@ export const CallPanel = {
     refusal() {
       return this.connection.state === "refused" ? (this.connection.code === 4404 ? "gone" : "refused") : null;
     },
+    /** Whether one may not see the call any more. What was told of it goes, but for whom one speaks with. */
+    shutOut() {
+      return this.refusal === "refused";
+    },
     /** The one thing to know about how far this page can be trusted; null when all is well. */
     doubt() {
       const { state, since } = this.connection;
@@ -102,6 +106,8 @@ export const CallPanel = {
     call() {
       this.hide ??= heldCall.show(this.callId);
     },
+    shutOut: "forget",
+    mine: "forget",
   },
   created() {
     this.hide = null;
@@ -159,6 +165,13 @@ export const CallPanel = {
     withhold(withheld) {
       this.withheld = withheld;
       if (withheld) this.pausing = new PausedTranscript();
+    },
+
+    /** Once one is shut out: of the call itself, too, unless one still has it. */
+    forget() {
+      if (!this.shutOut) return;
+      this.pausing = new PausedTranscript();
+      if (!this.mine) this.news = null;
     },
 
     /** What a runtime had sent meanwhile. */
@@ -233,7 +246,7 @@ export const CallPanel = {
             <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="icons.close"/></svg>
           </button>
         </div>
-        <call-facts v-if="call" :call="call" :news="news" :texts="texts" :user-id="userId" />
+        <call-facts v-if="call && !shutOut" :call="call" :news="news" :texts="texts" :user-id="userId" />
       </header>
       <div v-if="refusal && !call" class="panel-refused" data-testid="drawer-refused" role="status">
         <strong>{{ texts["drawer." + refusal] }}</strong>
@@ -245,11 +258,11 @@ export const CallPanel = {
           <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="icons.mask"/></svg>{{ texts["masked.note"] }}
         </p>
         <div class="panel-body">
-          <div v-if="withheld" class="panel-withheld" data-testid="transcript-withheld" role="status">
+          <div v-if="withheld && !shutOut" class="panel-withheld" data-testid="transcript-withheld" role="status">
             <strong>{{ texts["transcript.withheld"] }}</strong>
             <p>{{ texts["transcript.withheldHint"] }}</p>
           </div>
-          <transcript v-show="!withheld" ref="transcript" :texts="texts" :over="over" @older="askOlder" />
+          <transcript v-if="!shutOut" v-show="!withheld" ref="transcript" :texts="texts" :over="over" @older="askOlder" />
           <div class="panel-doubt" role="status">
             <div v-if="doubt" class="lm-notice" data-testid="drawer-doubt" :data-doubt="doubt.name">
               <strong>{{ doubt.title }}</strong><span>{{ doubt.hint }}</span>
@@ -259,18 +272,18 @@ export const CallPanel = {
         <div class="panel-pause" role="status">
           <div v-if="paused" class="transcript-paused" :class="{ 'is-danger': paused.alarm }" data-testid="transcript-paused"><strong>{{ paused.title }}</strong><p>{{ paused.text }}</p></div>
         </div>
-        <div class="panel-notices" role="log" aria-live="polite" :aria-label="texts['drawer.messages']">
-          <talk-ending v-if="ending && ending.callId === callId && ending.kind !== 'ended'" :ending="ending" :texts="texts" @dismiss="dismissEnding" />
-          <div v-for="notice in notices" :key="notice.kind" class="panel-notice" :class="'is-' + notice.tone" data-testid="drawer-message"
-               :data-kind="notice.kind">
-            <div><strong>{{ notice.title }}</strong><p v-if="notice.text">{{ notice.text }}</p></div>
-            <button type="button" class="lm-button is-plain" :aria-label="texts['drawer.dismiss']" @click="dismiss(notice.kind)">
-              <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="icons.close"/></svg>
-            </button>
-          </div>
-        </div>
-        <call-footer v-if="call && (!refusal || mine)" ref="footer" :call="call" :news="news" :over="over" :texts="texts" :user-id="userId" :may="may" :current="current"
-                     @notice="notify" @settled="dismiss" @audio="$emit('audio', $event)" />
       </template>
+      <div class="panel-notices" role="log" aria-live="polite" :aria-label="texts['drawer.messages']">
+        <talk-ending v-if="ending && ending.callId === callId && ending.kind !== 'ended'" :ending="ending" :texts="texts" @dismiss="dismissEnding" />
+        <div v-for="notice in notices" :key="notice.kind" class="panel-notice" :class="'is-' + notice.tone" data-testid="drawer-message"
+             :data-kind="notice.kind">
+          <div><strong>{{ notice.title }}</strong><p v-if="notice.text">{{ notice.text }}</p></div>
+          <button type="button" class="lm-button is-plain" :aria-label="texts['drawer.dismiss']" @click="dismiss(notice.kind)">
+            <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="icons.close"/></svg>
+          </button>
+        </div>
+      </div>
+      <call-footer v-if="call && (!refusal || mine)" ref="footer" :call="call" :news="news" :over="over" :texts="texts" :user-id="userId" :may="may" :current="current"
+                   @notice="notify" @settled="dismiss" @audio="$emit('audio', $event)" />
     </div>`,
 };

@@ -1,7 +1,7 @@
 """The guard at the door: pure ASGI, over http and websocket alike, so that nothing is served that it has not seen.
 
-It knows who is signed in, and whether the request comes from our own pages and is meant for where the person is. What somebody may do is looked at where it is
-done: an endpoint reads `person_of` and asks `Person.may`.
+It knows who is signed in, and whether the request comes from our own pages and is meant for where the person is. What
+somebody may do is looked at where it is done: an endpoint reads `person_of` and asks `Person.may`.
 """
 
 import re

@@ -74,6 +74,32 @@ async def test_the_switch_shows_the_other_workspaces_calls_and_takes_the_other_t
     await expect(second.page.get_by_test_id("nav-audit-log")).to_be_visible()
 
 
+async def test_a_page_that_is_behind_ends_no_call_of_the_workspace_that_the_browser_has_gone_to(
+    livemon: LivemonProcess, sign_in: SignIn, runtime: Runtime, night: Runtime, store: Store
+):
+    """Both workspaces have a call of that id. The page is kept from loading anew, so it stays behind for as long as it takes."""
+    (by_day,) = start_calls(runtime, 1)
+    at_night = night.call(call_id=by_day.call_id)
+    live = LivePage(await sign_in(livemon, "Behind"))
+    await belongs(store, "Behind")
+    behind = LivePage(await live.page.context.new_page())
+    await live.open()
+    await behind.open()
+    await behind.page.evaluate("window.livemonLeaves = true")
+    await choose(live.page, SLUG)
+    await live.shows(at_night)
+    asks = """async (path) => {
+      const { post } = await import("/assets/request.js");
+      try { return await post(path); } catch (error) { return [error.answered, error.code, error.message]; }
+    }"""
+    answered, code, message = await behind.page.evaluate(asks, f"/calls/{by_day.call_id}/end")
+    assert (answered, code) == (True, "other_workspace")
+    assert "nothing was done" in message
+    assert {call.call_id for call in night.calls()} >= {at_night.call_id}
+    await live.shows(at_night)
+    assert await live.page.evaluate(asks, f"/calls/{by_day.call_id}/end") == {"ok": True}
+
+
 async def test_a_link_to_a_call_opens_it_in_whichever_workspace_it_is(
     livemon: LivemonProcess, sign_in: SignIn, runtime: Runtime, night: Runtime, store: Store
 ):

@@ -109,6 +109,11 @@ class Stage:
         await self.connection(call_id)
         await self.say(call_id, *messages)
 
+    async def shows(self, workspace: str) -> None:
+        """Make the page one of that workspace, as the shell does."""
+        meta = "(slug) => document.head.insertAdjacentHTML('beforeend', `<meta name='livemon-workspace' content='${slug}'>`)"
+        await self.page.evaluate(meta, workspace)
+
     async def manages(self, *rows: dict[str, Any]) -> None:
         """Make the person an Admin, who is told of these calls."""
         await self.page.evaluate("manage()")

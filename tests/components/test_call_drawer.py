@@ -101,11 +101,30 @@ async def test_a_call_that_is_unknown_says_so_and_leads_back(stage: Stage) -> No
     await expect(stage.page.get_by_test_id("call-drawer")).to_have_count(0)
 
 
-@pytest.mark.parametrize("code", [4401, 4403])
-async def test_a_person_who_may_no_longer_see_it_reads_so(stage: Stage, code: int) -> None:
-    page = await opened(stage, turn(1, "one"))
+@pytest.mark.parametrize("code", [4401, 4403, 4409])
+async def test_a_person_who_may_no_longer_see_it_reads_so_and_nothing_of_the_call(stage: Stage, code: int) -> None:
+    async def failed() -> Response:
+        return JSONResponse({"error": {"code": "failed", "message": "It did not end."}}, 502)
+
+    stage.end = failed
+    page = await opened(stage, turn(1, "what was said"))
+    await page.get_by_test_id("end-call").click()
+    await page.get_by_test_id("end-call-confirm").click()
+    await expect(page.get_by_test_id("drawer-message")).to_contain_text("It did not end.")
     await stage.drop("call-1", code)
-    await expect(page.get_by_test_id("drawer-doubt")).to_contain_text("You cannot see this call any more")
+    await expect(page.get_by_test_id("drawer-refused")).to_contain_text("You cannot see this call any more")
+    await expect(page.get_by_test_id("drawer-message")).to_contain_text("It did not end.")
+    for gone in ("transcript", "drawer-state", "end-call", "live-listen"):
+        await expect(page.get_by_test_id(gone)).to_have_count(0)
+    text = await page.content()
+    assert [secret for secret in ("what was said", "+1 212 555", "Reminders") if secret in text] == []
+
+
+async def test_a_call_that_is_known_no_more_is_left_as_it_was_read(stage: Stage) -> None:
+    page = await opened(stage, turn(1, "what was said"))
+    await stage.drop("call-1", 4404)
+    await expect(page.get_by_test_id("drawer-doubt")).to_contain_text("There is no such call")
+    await expect(page.get_by_test_id("turn-text")).to_have_text(["what was said"])
 
 
 async def test_another_call_takes_its_place_with_nothing_carried_over(stage: Stage) -> None:

@@ -10,12 +10,16 @@ from starlette.responses import JSONResponse, Response
 from livemon.texts import TEXTS
 from tests.components import test_take_over
 from tests.components.conftest import Stage
+from tests.components.messages import put, turn
 from tests.components.test_take_over import ADA, ME, held, microphone_is_free, talking
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 speaking_browser, speaking_context = test_take_over.speaking_browser, test_take_over.speaking_context
 stage = test_take_over.stage
+
+
+CALLER = "+1 212 555 0184"
 
 
 def now() -> int:
@@ -236,12 +240,29 @@ async def test_who_has_the_caller_may_end_the_call_without_the_role_and_reads_so
     await expect(page.get_by_test_id("end-call")).to_be_enabled()
 
 
+async def test_who_has_lost_the_role_keeps_whom_they_speak_with_alone_until_the_call_is_rescued(stage: Stage) -> None:
+    page = await talking(stage)
+    await stage.say("call-1", put(turn(1, "what was said")))
+    await expect(page.get_by_test_id("turn-text")).to_have_text(["what was said"])
+    await stage.desk.say("talking", holder=ME, since=now(), role_lost_since=now())
+    await stage.drop("call-1", 4403)
+    await expect(page.get_by_test_id("transcript")).to_have_count(0)
+    await expect(page.get_by_test_id("drawer-doubt")).to_be_visible()
+    await expect(page.get_by_test_id("talk-role")).to_be_visible()
+    await expect(page.get_by_role("heading", name=CALLER)).to_be_visible()
+    assert "what was said" not in await page.content()
+    await stage.desk.say("lost", reason="taken", holder=ADA)
+    await expect(page.get_by_test_id("take-over-lost")).to_contain_text("Ada has this call")
+    await expect(page.get_by_test_id("drawer-refused")).to_be_visible()
+    assert CALLER not in await page.content()
+
+
 async def test_what_is_not_known_any_more_of_a_call_that_was_lost_is_neither_said_nor_offered(stage: Stage) -> None:
     page = await talking(stage)
     await stage.drop("call-1", 4403)
     await stage.desk.say("lost", reason="taken", holder=ADA)
     await expect(page.get_by_test_id("take-over-lost").last).to_contain_text("Ada has this call")
-    await expect(page.get_by_test_id("drawer-doubt")).to_be_visible()
+    await expect(page.get_by_test_id("drawer-refused")).to_be_visible()
     for gone in ("transcript-paused", "take-over", "end-call", "live-listen"):
         await expect(page.get_by_test_id(gone)).to_have_count(0)
 

@@ -113,7 +113,7 @@ async def test_twelve_seconds_without_a_word_are_a_dead_connection(stage: Stage)
     await page.wait_for_function("states.at(-1)[0] === 'reconnecting'")
 
 
-@pytest.mark.parametrize("code", [4401, 4403, 4404])
+@pytest.mark.parametrize("code", [4401, 4403, 4404, 4409])
 async def test_a_refusal_is_final(stage: Stage, code: int) -> None:
     await stage.page.clock.install()
     page = await opened(stage)
@@ -124,6 +124,13 @@ async def test_a_refusal_is_final(stage: Stage, code: int) -> None:
     await page.clock.run_for(60_000)
     assert await page.evaluate("socket.socket") is None
     assert len(stage.accepted) == 1
+
+
+async def test_it_names_the_workspace_that_the_page_shows(stage: Stage) -> None:
+    await stage.shows("night-shift")
+    async with stage.page.expect_event("websocket") as socket:
+        await opened(stage)
+    assert (await socket.value).url.endswith("/feed/calls/s?workspace=night-shift")
 
 
 async def test_offline_is_told_from_a_server_that_is_away_and_ends_with_the_network(stage: Stage) -> None:

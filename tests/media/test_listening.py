@@ -229,9 +229,7 @@ async def test_a_page_that_closes_as_its_right_ends_is_not_the_one_who_ended_it(
     async with stage() as at:
         session, reasons = Held(), []
         listener = ear()
-        answer = await at.listening.open(
-            "call-1", "u1", "Ada", await listener.offer(), session.hold(), reasons.append
-        )
+        answer = await at.listening.open("call-1", "u1", "Ada", await listener.offer(), session.hold(), reasons.append)
         await at.until(lambda: session.holding)
         session.ended.set()
         await at.listening.close(answer.listener_id)  # in the same turn of the loop: nothing has looked at it before

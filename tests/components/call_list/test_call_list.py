@@ -440,6 +440,17 @@ async def test_a_refused_list_loads_the_page_once_and_then_says_so(stage: ListSt
     assert await stage.page.evaluate("window.loads") == 2
 
 
+async def test_a_list_that_is_refused_in_mid_call_keeps_no_row(stage: ListStage) -> None:
+    """The page stays for whom has a call, until it is over."""
+    await stage.snapshot(row(1))
+    await expect(stage.row(1)).to_be_visible()
+    await stage.page.evaluate("sessionStorage.setItem('livemon:refused', String(Date.now()))")  # it does not load anew
+    await stage.drop(4403)
+    await expect(stage.page.get_by_test_id("call-list-refused")).to_be_visible()
+    await expect(stage.row(1)).to_have_count(0)
+    assert await stage.page.evaluate("window.loads") == 1
+
+
 async def test_what_starts_and_ends_is_announced_politely(stage: ListStage) -> None:
     await stage.snapshot(row(1))
     await stage.diff(row(2), row(3), new=True)
