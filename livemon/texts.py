@@ -540,7 +540,7 @@ _AUDIT = {
     "audit.reason.asked_by_other": "somebody else was faster",
     "audit.reason.elsewhere": "goes on elsewhere",
     "audit.reason.agent": "the agent has it",
-    "audit.reason.not_found": "no such call",
+    "audit.reason.not_found": "not there, or not any more",
     "audit.reason.too_many": "too many at once",
     "audit.reason.too_late": "too late",
     "audit.reason.bad_request": "a request that could not be read",

@@ -30,6 +30,9 @@ from livemon.store.audit.acts import Act
 class AccessError(Exception):
     """Base of what this package refuses."""
 
+    about: str = ""
+    """Whom or what it is about, as the audit log names it, if that is known."""
+
 
 class LinkUsed(AccessError):
     def __init__(self) -> None:
@@ -129,6 +132,7 @@ class LastAdmin(AccessError):
             f"{name} is the last Admin of this workspace, so nothing was changed: nobody could let anyone in any more. Make "
             "somebody else an Admin first."
         )
+        self.about = name
 
 
 class RoleByProvider(AccessError):
@@ -137,25 +141,29 @@ class RoleByProvider(AccessError):
             f"{provider} decides what {name} is, anew at each sign-in, so nothing was changed. Change the groups or roles "
             "there."
         )
+        self.about = name
 
 
 class NoLinkFor(AccessError):
     """`code` says why, for programs."""
 
-    def __init__(self, code: str, why: str) -> None:
+    def __init__(self, code: str, name: str, why: str) -> None:
         super().__init__(why)
-        self.code = code
+        self.code, self.about = code, name
 
     @classmethod
     def by_provider(cls, name: str, provider: str) -> "NoLinkFor":
         return cls(
-            "by_provider", f"{name} signs in with {provider}, so there is no link for them. Have them sign in there."
+            "by_provider",
+            name,
+            f"{name} signs in with {provider}, so there is no link for them. Have them sign in there.",
         )
 
     @classmethod
     def elsewhere(cls, name: str) -> "NoLinkFor":
         return cls(
             "elsewhere",
+            name,
             f"{name} belongs to other workspaces too, which a link would open as well, so none was made. Whoever runs "
             "livemon can make one on the server: `livemon sign-in-link`.",
         )
@@ -170,11 +178,14 @@ class InvitationUsed(AccessError):
 
 
 class AlreadyUsed(AccessError):
-    def __init__(self, name: str) -> None:
+    """`name`: who has used it; `invited`: what whoever made it called them."""
+
+    def __init__(self, name: str, invited: str) -> None:
         super().__init__(
             f"{name or 'Somebody'} has used this invitation already, so it cannot be taken back. Remove them from the "
             "workspace if they should not be in it."
         )
+        self.about = invited
 
 
 class NameTaken(AccessError):

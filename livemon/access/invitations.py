@@ -89,7 +89,7 @@ async def revoke(admin: Administration, invitation_id: str) -> None:
             raise NotHere("invitation")
         if found.used_at is not None:
             user = await change.session.get(User, found.used_by) if found.used_by else None
-            raise AlreadyUsed(user.name if user else found.name)
+            raise AlreadyUsed(user.name if user else found.name, found.name)
         good = (col(Invitation.id) == found.id, *_good(change.now_ms))
         revoked = await change.session.exec(update(Invitation).where(*good).values(revoked_at=change.now_ms))
         if revoked.rowcount == 1:

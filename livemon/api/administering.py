@@ -10,12 +10,15 @@ from livemon.access.administration import Administration
 from livemon.access.errors import (
     AccessError,
     AlreadyUsed,
+    BadKey,
     BadName,
     LastAdmin,
     NoLinkFor,
     NotAdmin,
     NotHere,
     RoleByProvider,
+    TooManyKeys,
+    UnknownKey,
 )
 from livemon.access.guard import person_of
 from livemon.access.roles import Right
@@ -34,6 +37,9 @@ _CODES: dict[type[AccessError], str] = {
     RoleByProvider: "role_by_provider",
     AlreadyUsed: "already_used",
     BadName: "bad_request",
+    BadKey: "bad_request",
+    TooManyKeys: "too_many_keys",
+    UnknownKey: "not_found",
 }
 
 
@@ -68,7 +74,7 @@ def answering(host: Host, request: Request, admin: Administration) -> Generator[
     except AccessError as error:
         code = error.code if isinstance(error, NoLinkFor) else _CODES[type(error)]
         if code != "bad_request":
-            refuse(host, request, admin.person, reason=code)
+            refuse(host, request, admin.person, about=error.about, reason=code)
         raise ApiError(code, str(error)) from error
     except NotRecorded as error:
         raise not_recorded(error) from error

@@ -11,21 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from livemon.access.api_keys import GIVEN, WantedKey, keys_of, make_key, revoke_key
-from livemon.access.errors import AccessError, BadKey, NotAdmin, TooManyKeys, UnknownKey
 from livemon.access.key_bearers import OF_KEY
 from livemon.access.roles import Right
 from livemon.access.sessions import Sessions
-from livemon.store.audit.errors import NotRecorded
 from livemon.store.audit.log import AuditLog
-from livemon.store.errors import StoreError
 from livemon.store.instants import to_ms, utc_now
 from livemon.store.store import Store
 from livemon.store.tables import ApiKey
 
-from .administering import admin_of
+from .administering import admin_of, answering
 from .body import read_body
 from .errors import ApiError
-from .recording import not_recorded
 
 MAX_BODY = 4_096
 LIKE = '{"name": "…", "rights": ["watch"], "days": 90}'
@@ -58,10 +54,8 @@ def router(host: Host) -> APIRouter:
     @routes.get("/keys/all")
     async def every_key(request: Request) -> Response:
         admin = admin_of(host, request)
-        try:
+        with answering(host, request, admin):
             found = await keys_of(host.store, admin.person.workspace)
-        except StoreError as error:
-            raise _refused(error) from error
         keys = [_shown(key, maker) for key, maker in found]
         return JSONResponse({"now": to_ms(utc_now()), "rights": GIVEN, "keys": keys}, headers=_NO_STORE)
 
@@ -69,37 +63,19 @@ def router(host: Host) -> APIRouter:
     async def make(request: Request) -> Response:
         admin = admin_of(host, request)
         asked = await read_body(request, _KeyBody, MAX_BODY, LIKE, _bad_request)
-        try:
+        with answering(host, request, admin):
             made = await make_key(admin, WantedKey(asked.name, asked.rights, asked.days))
-        except (AccessError, StoreError) as error:
-            raise _refused(error) from error
         return JSONResponse({"id": made.id, "key": made.key, "expires_at": made.expires_at}, headers=_NO_STORE)
 
     @routes.post("/keys/{key_id}/revoke")
     async def revoke(request: Request, key_id: str) -> Response:
         admin = admin_of(host, request)
-        try:
+        with answering(host, request, admin):
             await revoke_key(admin, key_id)
-        except (AccessError, StoreError) as error:
-            raise _refused(error) from error
         host.sessions.let_go(f"{OF_KEY}{key_id}")
         return Response(status_code=204)
 
     return routes
-
-
-_CODES: dict[type[Exception], str] = {
-    BadKey: "bad_request",
-    TooManyKeys: "too_many_keys",
-    NotAdmin: "forbidden",
-    UnknownKey: "not_found",
-}
-
-
-def _refused(error: AccessError | StoreError) -> ApiError:
-    if isinstance(error, NotRecorded):
-        return not_recorded(error)
-    return ApiError("store_away" if isinstance(error, StoreError) else _CODES.get(type(error), "not_found"), str(error))
 
 
 def _shown(key: ApiKey, maker: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """How endpoints write into the audit log: who asks, from where, and the refusal of what cannot be recorded."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from starlette.requests import HTTPConnection
@@ -27,8 +29,14 @@ ACTIONS: Mapping[str, Action] = {
     "/members/sessions/{session_id}/end": Action.SESSION_END,
     "/invitations": Action.INVITATION,
     "/invitations/{invitation_id}/revoke": Action.INVITATION,
+    "/keys": Action.API_KEY,
+    "/keys/{key_id}/revoke": Action.API_KEY,
+    "/workspace": Action.SIGN_IN,
 }
 """What somebody does who asks there; anywhere else it is `Action.ACCESS`."""
+
+_IDS = ("user_id", "session_id", "invitation_id", "key_id")
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 class Host(Protocol):
@@ -60,12 +68,14 @@ async def record(host: Host, act: Act) -> Noted:
         raise not_recorded(error) from error
 
 
-def refuse(host: Host, connection: HTTPConnection, person: Person, **detail: str | int) -> None:
-    """Note that this person may not do what is asked for; `detail`: such as the reason."""
+def refuse(host: Host, connection: HTTPConnection, person: Person, *, about: str = "", **detail: str | int) -> None:
+    """Note that this person may not do what is asked for. `about`: whom or what it is about, by name; without it, the id
+    that the address has. `detail`: such as the reason."""
     path = getattr(connection.scope.get("route"), "path", "") or connection.scope["path"]
     action = ACTIONS.get(path, Action.ACCESS)
     act = act_of(connection, person, action, Outcome.REFUSED, **detail)
-    host.audit.refuse(act if action is not Action.ACCESS else refused_access(act, path))
+    named = replace(act, subject=about or _id_in(connection))
+    host.audit.refuse(named if action is not Action.ACCESS else refused_access(act, path))
 
 
 def refuse_cross_site(host: Host, connection: HTTPConnection) -> None:
@@ -89,6 +99,12 @@ def not_recorded(error: NotRecorded) -> ApiError:
 def address_of(connection: HTTPConnection) -> str:
     """Where the request comes from, as far as a trusted proxy says; empty if nobody knows."""
     return connection.client.host if connection.client else ""
+
+
+def _id_in(connection: HTTPConnection) -> str:
+    """What else the address names by an id; empty if that could be none. It is the caller's word, and short."""
+    named = next((str(connection.path_params[name]) for name in _IDS if name in connection.path_params), "")
+    return named if _ID.fullmatch(named) else ""
 
 
 def _call_of(connection: HTTPConnection) -> str:

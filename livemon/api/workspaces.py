@@ -28,7 +28,7 @@ from livemon.workspace import Workspace
 
 from .body import read_body
 from .errors import ApiError, NotSignedIn
-from .recording import act_of, address_of, not_recorded
+from .recording import act_of, address_of, not_recorded, refuse
 from .sign_in import start_of
 
 MAX_BODY = 1_024
@@ -115,6 +115,7 @@ async def _go(host: Host, request: Request, person: Person, slug: str) -> Respon
         host.sessions.let_go(person.session_id)
         there = await host.sessions.find(cookie)
     except UnknownWorkspace as error:
+        refuse(host, request, person, by="switch", reason="not_found")  # neither here is the other named
         raise ApiError("not_found", _NOT_FOUND) from error
     except SessionOver as error:
         raise NotSignedIn from error

@@ -18,6 +18,7 @@ from tests.api.site import Browser, Site
 from tests.api.test_listen import refused
 
 DAY_MS = 86_400_000
+REFUSED = ("api_key", "refused")
 WANTED = {"name": "Wallboard", "rights": ["watch", "read"], "days": 90}
 
 
@@ -96,13 +97,20 @@ async def test_nobody_but_an_admin_may(livemon_site: Site, ada: Browser, role: R
         assert "for Admins" in answer.json()["error"]["message"]
     assert [key["revoked_at"] for key in await every(ada)] == [None]
     entries = (await livemon_site.recorded())[1:]
-    assert {(entry.action, entry.outcome, entry.person) for entry in entries} == {("access", "refused", "Dev")}
+    assert [(entry.action, entry.outcome, entry.person, entry.subject) for entry in entries] == [
+        ("access", "refused", "Dev", "/keys/all"),
+        ("api_key", "refused", "Dev", ""),
+        ("api_key", "refused", "Dev", key_id),
+    ]
 
 
 @pytest.mark.parametrize("key_id", ["0123456789abcdef", "x", "%00", "A" * 16, "a" * 500])
 async def test_a_key_that_is_not_there_is_said(livemon_site: Site, ada: Browser, key_id: str):
     answer = await ada.post(f"/keys/{key_id}/revoke")
     assert refused(answer) == (404, "not_found")
+    (entry,) = await livemon_site.recorded()
+    assert (entry.action, entry.outcome, entry.person, entry.detail) == (*REFUSED, "Ada", '{"reason":"not_found"}')
+    assert entry.subject == (key_id if len(key_id) <= 64 and key_id.isalnum() else "")
 
 
 async def test_another_workspaces_keys_do_not_exist_here(livemon_site: Site, ada: Browser):
@@ -115,7 +123,8 @@ async def test_another_workspaces_keys_do_not_exist_here(livemon_site: Site, ada
     assert await every(ada) == []
     assert refused(await ada.post(f"/keys/{key_id}/revoke")) == (404, "not_found")
     assert [row.revoked_at for row in await stored(livemon_site.store)] == [None]
-    assert len(await livemon_site.recorded()) == 1
+    made, tried = await livemon_site.recorded()
+    assert (made.outcome, tried.outcome, tried.workspace, tried.subject) == ("done", "refused", "default", key_id)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +164,10 @@ async def test_a_workspace_has_no_more_than_so_many_good_keys(livemon_site: Site
     (said, *_) = [answer for answer in answers if answer.status_code == 409]
     assert refused(said) == (409, "too_many_keys")
     assert "Revoke one" in said.json()["error"]["message"]
-    assert len(await livemon_site.recorded()) == 3
+    entries = await livemon_site.recorded()
+    assert sum(entry.outcome == "done" for entry in entries) == 3
+    (told,) = [entry for entry in entries if entry.outcome == "refused"]  # the other two are counted
+    assert (told.action, told.person_id, told.detail) == ("api_key", ada.user_id, '{"reason":"too_many_keys"}')
     await ada.post(f"/keys/{(await every(ada))[0]['id']}/revoke")
     await make(ada)
     async with livemon_site.store.session() as session:
@@ -189,7 +201,14 @@ async def test_an_admin_who_is_demoted_in_that_instant_makes_and_revokes_nothing
         assert refused(await ada.post(path, json=body)) == (403, "forbidden")
     assert demoted
     assert [row.revoked_at for row in await stored(livemon_site.store)] == [None]
-    assert len(await livemon_site.recorded()) == 1, "what was not done is not recorded as done"
+    assert [
+        (entry.outcome, entry.subject, json.loads(entry.detail).get("reason"))
+        for entry in await livemon_site.recorded()
+    ] == [
+        ("done", "Wallboard", None),
+        ("refused", "", "forbidden"),
+        ("refused", key_id, "forbidden"),
+    ], "what was not done is recorded as refused"
 
 
 async def test_what_cannot_be_recorded_is_not_done(livemon_site: Site, ada: Browser, monkeypatch):

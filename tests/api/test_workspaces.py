@@ -114,6 +114,9 @@ async def test_a_workspace_of_others_is_none_at_all(two_workspaces: Site, slug: 
     assert COOKIE not in answer.cookies
     assert answer.text == (await go(bob, "never-made")).text
     assert [one["slug"] for one in (await bob.get("/workspaces")).json()["workspaces"]] == ["default"]
+    (entry,) = await two_workspaces.recorded()  # the second time is counted
+    assert (entry.workspace, entry.action, entry.outcome, entry.person) == ("default", "sign_in", "refused", "Bob")
+    assert (entry.subject, entry.detail, entry.address) == ("", '{"by":"switch","reason":"not_found"}', "127.0.0.1")
 
 
 async def test_to_where_one_is_already_nothing_changes(two_workspaces: Site):

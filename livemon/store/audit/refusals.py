@@ -57,7 +57,8 @@ class Refusals:
     def _told_apart(self, act: Act) -> Act:
         """The act, or what is left to say of it where there are too many."""
         if _kind(act) not in self._windows and self._of_one[_one(act)] >= MOST_OF_ONE:
-            act = replace(act, call_id="", subject="", detail={})
+            from_where = "" if act.person_id else act.address  # of which one person may have any number
+            act = replace(act, call_id="", subject="", address=from_where, detail={})
         if _kind(act) not in self._windows and len(self._windows) >= MOST:
             act = Act(Action.ACCESS, Outcome.REFUSED, workspace=act.workspace)
         return act

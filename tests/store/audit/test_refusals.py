@@ -39,6 +39,15 @@ def test_one_who_asks_for_ever_other_calls_is_told_apart_no_more_and_hides_nobod
     assert [act.detail["count"] for act in refusals.due(WINDOW_MS)] == [1_000 - MOST_OF_ONE - 1]
 
 
+def test_one_who_asks_from_everywhere_is_told_apart_no_more_and_leaves_room_for_others():
+    refusals = Refusals()
+    told = [refusals.add(replace(ADA, address=f"2001:db8::{n:x}"), 0) for n in range(1_000)]
+    assert sum(one is not None for one in told) == MOST_OF_ONE + 1
+    assert [one for one in told if one][-1] == replace(ADA, call_id="", address="")
+    stranger = Act(Action.SIGN_IN, Outcome.REFUSED, address="192.0.2.9")
+    assert refusals.add(stranger, 0) == stranger
+
+
 def test_strangers_from_everywhere_do_not_fill_it():
     refusals = Refusals()
     strangers = [Act(Action.SIGN_IN, Outcome.REFUSED, address=f"2001:db8::{n:x}") for n in range(5_000)]
