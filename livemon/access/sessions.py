@@ -123,34 +123,48 @@ class Sessions:
         if there is one; `opening` comes first in the transaction, and nobody is signed in if it raises. Raises
         `UnknownWorkspace`, `StoreError`.
         """
-        cookie = new_cookie()
-        now = self._now()
         async with self._store.session() as session:
             if opening is not None:
                 await opening(session)
-            workspace_id = await workspace_with(session, workspace)
-            await session.exec(delete(Session).where(col(Session.expires_at) < to_ms(now - KEPT)))
-            over = or_(col(Session.ended_at).is_not(None), col(Session.expires_at) <= to_ms(now))
-            await session.exec(update(Session).where(over, col(Session.id_token).is_not(None)).values(id_token=None))
-            session.add(
-                Session(
-                    id=session_id_of(cookie),
-                    cookie=hash_of(cookie),
-                    role=await role_of(session, user_id, workspace_id),
-                    user_id=user_id,
-                    workspace_id=workspace_id,
-                    device=device[:MAX_TEXT],
-                    address=address[:MAX_TEXT],
-                    created_at=to_ms(now),
-                    last_seen_at=to_ms(now),
-                    expires_at=to_ms(now + ABSOLUTE),
-                    provider=by and by.provider,
-                    subject=by and by.subject,
-                    sid=by and by.sid,
-                    id_token=by and by.id_token,
-                )
-            )
+            cookie = await self.put(session, user_id, workspace, device=device, address=address, by=by)
             await session.commit()
+        return cookie
+
+    async def put(
+        self,
+        session: AsyncSession,
+        user_id: str,
+        workspace: str,
+        *,
+        device: str,
+        address: str,
+        by: SignedInBy | None = None,
+    ) -> str:
+        """As `open`, within a transaction: the cookie is good once that is committed."""
+        cookie, now = new_cookie(), self._now()
+        workspace_id = await workspace_with(session, workspace)
+        await session.exec(delete(Session).where(col(Session.expires_at) < to_ms(now - KEPT)))
+        over = or_(col(Session.ended_at).is_not(None), col(Session.expires_at) <= to_ms(now))
+        await session.exec(update(Session).where(over, col(Session.id_token).is_not(None)).values(id_token=None))
+        session.add(
+            Session(
+                id=session_id_of(cookie),
+                cookie=hash_of(cookie),
+                role=await role_of(session, user_id, workspace_id),
+                user_id=user_id,
+                workspace_id=workspace_id,
+                device=device[:MAX_TEXT],
+                address=address[:MAX_TEXT],
+                created_at=to_ms(now),
+                last_seen_at=to_ms(now),
+                expires_at=to_ms(now + ABSOLUTE),
+                provider=by and by.provider,
+                subject=by and by.subject,
+                sid=by and by.sid,
+                id_token=by and by.id_token,
+            )
+        )
+        await session.flush()
         return cookie
 
     async def find(self, cookie: str | None) -> Person | None:

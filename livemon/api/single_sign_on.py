@@ -24,7 +24,7 @@ from livemon.access.oidc import attempts, departures, hint, people
 from livemon.access.oidc.attempts import COOKIE_PREFIX, LIFETIME, Attempt, cookie_of
 from livemon.access.oidc.errors import AttemptGone, OidcError, ProviderAway, ProviderRefused
 from livemon.access.oidc.identity import key_of
-from livemon.access.sessions import SignedInBy, session_id_of
+from livemon.access.sessions import SignedInBy
 from livemon.store.audit.acts import Act, Action, Outcome
 from livemon.store.errors import StoreError
 from livemon.store.instants import to_ms, utc_now
@@ -151,42 +151,29 @@ async def _come_back(host: Host, provider: "Provider", request: Request, attempt
         _one(request, "code"), _redirect_uri(host, provider, request), nonce=attempt.nonce, verifier=attempt.verifier
     )
 
-    async def recording(session: AsyncSession, act: Act) -> None:
-        known = replace(act, address=address_of(request), detail={**act.detail, "by": provider.slug})
-        await host.audit.add(session, known)
-
-    try:
-        entered = await people.let_in(
-            host.store, provider.settings, signed_in, invitation=attempt.invitation, recording=recording
-        )
-    except OidcError as error:
-        error.about = key_of(signed_in)
-        raise
-    user_id, workspace = entered.user_id, entered.workspace
     sid = signed_in.get("sid")
     kept = hint.seal(signed_in.id_token)
     by = SignedInBy(provider.slug, signed_in["sub"], sid if isinstance(sid, str) else None, kept.sealed)
+    device, address, cookie = request.headers.get("user-agent", ""), address_of(request), ""
 
-    async def still_there(session: AsyncSession) -> None:
+    async def looking(session: AsyncSession) -> None:
         now = to_ms(utc_now())
         await departures.look(session, by.provider, by.subject, by.sid, since=attempt.begun_at, at=now)
 
-    cookie = await host.sessions.open(
-        user_id,
-        workspace,
-        device=request.headers.get("user-agent", ""),
-        address=address_of(request),
-        by=by,
-        opening=still_there,
-    )
-    person = await host.sessions.find(cookie)
-    name = person.name if person else ""
-    done = _sign_in(request, Outcome.DONE, workspace=workspace, person_id=user_id, person=name, by=provider.slug)
+    async def opening(session: AsyncSession, who: people.LetIn) -> None:
+        nonlocal cookie
+        cookie = await host.sessions.put(session, who.user_id, who.workspace, device=device, address=address, by=by)
+
+    async def recording(session: AsyncSession, act: Act) -> None:
+        await host.audit.add(session, replace(act, address=address, detail={**act.detail, "by": provider.slug}))
+
+    entrance = people.Entrance(looking, opening, recording)
     try:
-        await host.audit.record(done)
-    except StoreError:
-        await host.sessions.end(session_id_of(cookie))
+        await people.let_in(host.store, provider.settings, signed_in, entrance, invitation=attempt.invitation)
+    except OidcError as error:
+        error.about = key_of(signed_in)
         raise
+    person = await host.sessions.find(cookie)
     await end_all(host, request, Action.SESSION_END)  # whoever was signed in here, and knows that cookie, is out
     response = RedirectResponse(attempt.next or start_of(request, person), 303, headers=_HEADERS)
     set_session_cookie(response, request, cookie)

@@ -19,7 +19,6 @@ from livemon.access.oidc.provider import Provider
 from livemon.access.roles import Role
 from livemon.access.sign_in_limits import MOST
 from livemon.api.single_sign_on import own_path
-from livemon.store.audit.errors import NotRecorded
 from livemon.store.tables import AuditEntry, Session, SignInAttempt, SignInFailures, User
 from tests.api.sign_on import ORIGIN, application, browser, problem
 from tests.open_id import SECRET, open_id, rsa, signed, unsigned
@@ -708,15 +707,3 @@ async def test_more_sign_ins_than_are_kept_are_recorded_as_refused(ada, audit, s
     first, more = await recorded(audit, store)
     assert first == ("sign_in", "refused", "", {"by": "own", "reason": "busy"})
     assert more[3]["count"] == 2
-
-
-async def test_nobody_is_let_in_whom_nobody_can_record(ada, own, audit, store, monkeypatch):
-    async def fails(*_: object) -> None:
-        raise NotRecorded("for the test")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(audit, "record", fails)
-        answer = await ada.sign_in(own)
-    assert problem(answer) == "store"
-    assert await ada.who() is None
-    assert all(session.ended_at is not None for session in await rows(store, Session))

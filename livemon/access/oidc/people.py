@@ -3,11 +3,15 @@
 Where the claims decide who is what, they do so at each sign-in: the role is renewed, and whoever may not come in any more
 is a member no more, which also ends what they have open elsewhere. Who has joined by an invitation has its role where the
 claims name none. One for another workspace than the provider's leads there, and in that the claims decide nothing.
+
+Person, membership, role, session and the record of them are one transaction: of somebody whose coming cannot be written
+down nothing stays.
 """
 
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlmodel import col, select
@@ -35,40 +39,54 @@ Recording = Callable[[AsyncSession, Act], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class LetIn:
-    """Who comes in, and into which workspace (its slug)."""
+    """Who comes in, and into which workspace (its slug); `changes`: what that makes of them, for the audit log."""
 
     user_id: str
+    name: str
     workspace: str
+    changes: tuple[Act, ...] = ()
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """All that is to be written down, in its order."""
+        return (*self.changes, Act(Action.SIGN_IN, Outcome.DONE, self.workspace, self.user_id, self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What else is done in the transaction that lets somebody in; what it raises undoes all of it.
+
+    `looking` comes first; `opening` opens their session; `recording` is last, as whoever has the log's end waits for nobody.
+    """
+
+    looking: Callable[[AsyncSession], Awaitable[None]]
+    opening: Callable[[AsyncSession, LetIn], Awaitable[None]]
+    recording: Recording
 
 
 async def let_in(
     store: Store,
     settings: ProviderSettings,
     claims: Claims,
+    entrance: Entrance,
     *,
     invitation: str | None = None,
-    recording: Recording | None = None,
     now: Now = utc_now,
 ) -> LetIn:
     """The person, who is a member of that workspace from now on; `invitation` is the id of the one that they bring.
 
-    Raises `NotAdmitted`, `ClaimsElsewhere`, `TokenRefused`, `InvitationGone`, `UnknownWorkspace`, `StoreError`.
+    Raises `NotAdmitted`, `ClaimsElsewhere`, `TokenRefused`, `InvitationGone`, `UnknownWorkspace`, `StoreError`, and whatever
+    the entrance does.
     """
-    coming = _Coming(settings, claims, recording or _unrecorded, to_ms(now()))
+    coming = _Coming(settings, claims, entrance, to_ms(now()))
     try:
-        async with store.session() as session:
-            entered = await (coming.joins(session, invitation) if invitation else coming.enters(session))
-            await session.commit()
-        return entered
+        return await coming.by(partial(coming.joins, invitation) if invitation else coming.enters, store)
     except NotAdmitted as error:
         if settings.maps_roles:
             await coming.shut_out(store)
         if not isinstance(error, Unmapped):
             raise
-        elsewhere = await coming.invited_elsewhere(store)
-        if elsewhere is None:
-            raise
-        return elsewhere
+        return await coming.by(partial(coming.returns, error), store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +101,21 @@ class _Coming:
 
     settings: ProviderSettings
     claims: Claims
-    recording: Recording
+    entrance: Entrance
     now_ms: int
 
-    async def joins(self, session: AsyncSession, invitation_id: str) -> LetIn:
+    async def by(self, way: Callable[[AsyncSession], Awaitable[LetIn]], store: Store) -> LetIn:
+        """In by one of `joins`, `enters`, `returns`."""
+        async with store.session() as session:
+            await self.entrance.looking(session)
+            entered = await way(session)
+            await self.entrance.opening(session, entered)
+            for act in entered.acts:
+                await self.entrance.recording(session, act)
+            await session.commit()
+        return entered
+
+    async def joins(self, invitation_id: str, session: AsyncSession) -> LetIn:
         """By an invitation, which is used up."""
         try:
             invited = await invitations.use(session, invitation_id, now_ms=self.now_ms)
@@ -100,10 +129,10 @@ class _Coming:
         await put_role(session, user_id, invited.workspace_id, role, now_ms=self.now_ms)
         known = (invited.workspace, user_id, identity.name)
         used = {"reason": "used", "role": role.value}
-        await self.recording(session, Act(Action.INVITATION, Outcome.DONE, *known, subject=invited.name, detail=used))
+        changes = [Act(Action.INVITATION, Outcome.DONE, *known, subject=invited.name, detail=used)]
         if before is not None and before != role.value:
-            await self._changed(session, user_id, invited, identity.name, before, role.value)
-        return LetIn(user_id, invited.workspace)
+            changes.append(await self._changed(session, user_id, invited, identity.name, before, role.value))
+        return LetIn(user_id, identity.name, invited.workspace, tuple(changes))
 
     async def _joining_as(self, session: AsyncSession, user_id: str, invited: Invited, before: str | None) -> Role:
         """What the claims say, if they decide there and say it; else an invitation takes nothing away."""
@@ -126,12 +155,13 @@ class _Coming:
             if self.settings.unmapped == "refuse":
                 raise Unmapped("they are no member yet, and who is new is refused")
             role = Role.MEMBER
-        user_id = await self._remembered(session, identity)
+        user_id, changes = await self._remembered(session, identity), list[Act]()
         if role is not None and role.value != before:
             await put_role(session, user_id, workspace_id, role, now_ms=self.now_ms)
             if before is not None:
-                await self._changed(session, user_id, _Place(workspace_id, slug), identity.name, before, role.value)
-        return LetIn(user_id, slug)
+                place = _Place(workspace_id, slug)
+                changes.append(await self._changed(session, user_id, place, identity.name, before, role.value))
+        return LetIn(user_id, identity.name, slug, tuple(changes))
 
     async def shut_out(self, store: Store) -> None:
         """Of the provider's workspace, whose member they may have been."""
@@ -142,11 +172,12 @@ class _Coming:
             if user is not None and before is not None:
                 await take_out(session, user.id, workspace_id, now_ms=self.now_ms)
                 place = _Place(workspace_id, self.settings.workspace)
-                await self._changed(session, user.id, place, user.name, before, "none")
+                act = await self._changed(session, user.id, place, user.name, before, "none")
+                await self.entrance.recording(session, act)
             await session.commit()
 
-    async def invited_elsewhere(self, store: Store) -> LetIn | None:
-        """Into the workspace that they have joined last by an invitation, and still belong to; None if there is none."""
+    async def returns(self, refused: Unmapped, session: AsyncSession) -> LetIn:
+        """Into the workspace that they have joined last by an invitation, and still belong to; `refused` if there is none."""
         query = (
             select(User.id, Workspace.slug)
             .join(Invitation, col(Invitation.used_by) == col(User.id))
@@ -160,13 +191,13 @@ class _Coming:
             .order_by(col(Invitation.used_at).desc())
             .limit(1)
         )
-        async with store.session() as session:
-            found = (await session.exec(query)).first()
-            if found is None:
-                return None
-            await self._remembered(session, who_of(self.settings, self.claims))
-            await session.commit()
-        return LetIn(*found)
+        found = (await session.exec(query)).first()
+        if found is None:
+            raise refused
+        user_id, slug = found
+        identity = who_of(self.settings, self.claims)
+        await self._remembered(session, identity)
+        return LetIn(user_id, identity.name, slug)
 
     async def _remembered(self, session: AsyncSession, identity: Identity) -> str:
         """The user's id; name and address are those of this sign-in."""
@@ -178,11 +209,8 @@ class _Coming:
 
     async def _changed(
         self, session: AsyncSession, user_id: str, place: "_Place | Invited", name: str, before: str, after: str
-    ) -> None:
-        """Record what the provider has made of somebody, and say it if nobody is left who could let people in."""
-        facts = {"from": before, "to": after}
-        act = Act(Action.ROLE, Outcome.DONE, place.workspace, user_id, name, subject=name, detail=facts)
-        await self.recording(session, act)
+    ) -> Act:
+        """What the provider has made of somebody, to be recorded; says it if nobody is left who could let people in."""
         if before == Role.ADMIN.value and await other_admins(session, user_id, place.workspace_id) == 0:
             _log.warning(
                 "A workspace has no Admin any more: its provider has made the last one something else. On the server, "
@@ -190,7 +218,5 @@ class _Coming:
                 workspace=place.workspace,
                 to=after,
             )
-
-
-async def _unrecorded(_session: AsyncSession, _act: Act) -> None:
-    """For who keeps no record."""
+        facts = {"from": before, "to": after}
+        return Act(Action.ROLE, Outcome.DONE, place.workspace, user_id, name, subject=name, detail=facts)
