@@ -65,7 +65,7 @@ async def invite(admin: Administration, role: Role, name: str) -> tuple[str, str
         await change.session.exec(delete(Invitation).where(*over))
         change.session.add(
             Invitation(
-                id=_hash(token),
+                id=id_of(token),
                 workspace_id=change.workspace_id,
                 role=role.value,
                 name=shown,
@@ -75,7 +75,7 @@ async def invite(admin: Administration, role: Role, name: str) -> tuple[str, str
             )
         )
         await change.record(Action.INVITATION, shown, reason="made", role=role.value)
-    return _hash(token), token, change.now + LIFETIME
+    return id_of(token), token, change.now + LIFETIME
 
 
 async def revoke(admin: Administration, invitation_id: str) -> None:
@@ -115,7 +115,7 @@ async def look(store: Store, token: str, *, now: Now = utc_now) -> Invited:
     if not 0 < len(token) <= MAX_TOKEN:
         raise InvitationUsed
     async with store.session() as session:
-        return await _find(session, _hash(token), to_ms(now()))
+        return await _find(session, id_of(token), to_ms(now()))
 
 
 async def use(session: AsyncSession, invitation_id: str, *, now_ms: int) -> Invited:
@@ -188,5 +188,6 @@ def _good(now_ms: int) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _hash(token: str) -> str:
+def id_of(token: str) -> str:
+    """By what the store knows it: a hash."""
     return sha256(token.encode("utf-8", "replace")).hexdigest()

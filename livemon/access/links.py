@@ -102,7 +102,7 @@ async def put_link(
     await session.exec(delete(SignInLink).where(col(SignInLink.expires_at) < to_ms(now - KEPT)))
     session.add(
         SignInLink(
-            id=_hash(token),
+            id=id_of(token),
             user_id=user_id,
             workspace_id=workspace_id,
             created_at=to_ms(now),
@@ -121,7 +121,7 @@ async def use_link(
     if not 0 < len(token) <= MAX_TOKEN:
         raise LinkUsed
     moment = to_ms(now())
-    link_id = _hash(token)
+    link_id = id_of(token)
     unused = (
         col(SignInLink.id) == link_id,
         col(SignInLink.used_at).is_(None),
@@ -173,5 +173,6 @@ def sign_in_url(base: str, token: str) -> str:
     return f"{base.rstrip('/')}/sign-in#token={token}"
 
 
-def _hash(token: str) -> str:
+def id_of(token: str) -> str:
+    """By what the store knows it: a hash."""
     return sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import JSONResponse, Response
 
-from livemon.access import invitations, sign_in_limits
+from livemon.access import attribution, invitations, sign_in_limits
 from livemon.access.cookie import set_session_cookie
 from livemon.access.errors import AccessError, BadName, InvitationUsed, NameTaken, TooManyFailures
 from livemon.access.invitations import Invited
@@ -125,7 +125,7 @@ async def _accept(host: Host, request: Request, invited: Invited, name: str) -> 
         host.audit.refuse(_refusal(request, "name_taken", invited.workspace))
         raise ApiError("name_taken", str(error)) from error
     except AccessError as error:
-        raise await _used(host, request) from error
+        raise await _used(host, request, invited.id) from error
     except NotRecorded as error:
         raise not_recorded(error) from error
     except StoreError as error:
@@ -143,13 +143,14 @@ async def _invited(host: Host, request: Request, token: str) -> Invited:
     except TooManyFailures as error:
         raise sign_in_limited(error) from error
     except AccessError as error:
-        raise await _used(host, request) from error
+        raise await _used(host, request, invitations.id_of(token)) from error
     except StoreError as error:
         raise ApiError("store_away", str(error)) from error
 
 
-async def _used(host: Host, request: Request) -> ApiError:
-    await sign_in_limits.refused(host.store, host.audit, _refusal(request, "invitation_used"))
+async def _used(host: Host, request: Request, invitation_id: str) -> ApiError:
+    act = await attribution.by_invitation(host.store, _refusal(request, "invitation_used"), invitation_id)
+    await sign_in_limits.refused(host.store, host.audit, act)
     return ApiError("invitation_used", str(InvitationUsed()))
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import JSONResponse, Response
 
-from livemon.access import sign_in_limits
+from livemon.access import attribution, sign_in_limits
 from livemon.access.cookie import ABSOLUTE, COOKIE, cookie_attributes, cookies_of, set_session_cookie
 from livemon.access.errors import AccessError, LinkUsed, TooManyFailures
 from livemon.access.guard import person_of, prefix_of
@@ -87,6 +87,7 @@ def router(host: Host) -> APIRouter:
             raise sign_in_limited(error) from error
         except AccessError as error:
             act = Act(Action.SIGN_IN, Outcome.REFUSED, address=address_of(request), detail={"reason": "link_used"})
+            act = await attribution.by_link(host.store, act, token)
             await sign_in_limits.refused(host.store, host.audit, act)
             raise ApiError("link_used", str(LinkUsed())) from error
         except NotRecorded as error:

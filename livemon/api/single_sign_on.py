@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from livemon.access import sign_in_limits
+from livemon.access import attribution, sign_in_limits
 from livemon.access.cookie import cookie_attributes, set_session_cookie
 from livemon.access.errors import AccessError, TooManyFailures
 from livemon.access.guard import MAX_NEXT, prefix_of
@@ -63,28 +63,29 @@ def router(host: Host) -> APIRouter:
     @routes.get("/sign-in/{slug}/callback")
     async def come_back(slug: str, request: Request) -> Response:
         _check_navigation(host, request)
-        state, next_path = _one(request, "state"), ""
+        state, next_path, invitation = _one(request, "state"), "", None
         try:
             await sign_in_limits.check(host.store, address_of(request))
             provider = _provider(host, slug)
             attempt = await attempts.take(host.store, slug, state, request.cookies)
-            next_path = attempt.next
+            next_path, invitation = attempt.next, attempt.invitation
             response = await _come_back(host, provider, request, attempt)
         except (OidcError, AccessError, StoreError) as error:
-            response = await _to_page(host, request, slug, error, next_path)
+            response = await _to_page(host, request, slug, error, next_path, invitation)
         response.delete_cookie(cookie_of(state), **cookie_attributes(request))
         return response
 
     @routes.post("/sign-in/{slug}/back-channel-logout")
     async def back_channel_logout(slug: str, request: Request) -> Response:
-        from livemon.access.oidc.back_channel import end_sessions
+        from livemon.access.oidc.back_channel import Ended, end_sessions
 
         try:
-            token = await _logout_token(request)
-            ended = await end_sessions(host.store, host.sessions, _provider(host, slug), token)
-            host.audit.note(
-                Act(Action.SESSION_END, Outcome.DONE, address=address_of(request), detail={"by": slug, "ended": ended})
-            )
+            token, provider = await _logout_token(request), _provider(host, slug)
+            ended = await end_sessions(host.store, host.sessions, provider, token)
+            for each in ended or [Ended(provider.settings.workspace, "", 0)]:
+                detail = {"by": slug, "ended": each.sessions}
+                act = Act(Action.SESSION_END, Outcome.DONE, each.workspace, subject=each.name, detail=detail)
+                host.audit.note(replace(act, address=address_of(request)))
         except StoreError as error:
             _log.warning("a provider's logout was not done", provider=slug[:64], why=str(error))
             return _logout_refused(503, "temporarily_unavailable", "the database does not answer; try again")
@@ -94,9 +95,10 @@ def router(host: Host) -> APIRouter:
         except OidcError as error:
             _log.warning("a logout token was refused", provider=slug[:64], why=str(error))
             detail = {"by": slug[:64], "reason": error.problem}
-            host.audit.refuse(Act(Action.SESSION_END, Outcome.REFUSED, address=address_of(request), detail=detail))
+            act = Act(Action.SESSION_END, Outcome.REFUSED, address=address_of(request), detail=detail)
+            host.audit.refuse(await _attributed(host, act, slug))
             return _logout_refused(400, "invalid_request", str(error))
-        _log.info("signed out by the provider", provider=slug, sessions=ended)
+        _log.info("signed out by the provider", provider=slug, sessions=sum(each.sessions for each in ended))
         return Response(status_code=200, headers=_HEADERS)
 
     return routes
@@ -195,11 +197,16 @@ _NOT_A_PAGE = (
 )
 
 
-def _sign_in(
-    request: Request, outcome: Outcome, *, workspace: str = "", person_id: str = "", person: str = "", **detail: str
-) -> Act:
-    known = (workspace, person_id, person)
-    return Act(Action.SIGN_IN, outcome, *known, address=address_of(request), detail=detail)
+async def _attributed(host: Host, act: Act, slug: str, invitation: str | None = None) -> Act:
+    """As one of the workspace that it belongs to; of none if there is no such provider."""
+    if invitation is not None:
+        act = await attribution.by_invitation(host.store, act, invitation)
+    provider = host.providers.get(slug)
+    return (
+        act
+        if act.workspace or provider is None
+        else await attribution.by_provider(host.store, act, provider.settings.workspace)
+    )
 
 
 def _see_other(url: str) -> Response:
@@ -222,12 +229,15 @@ def _one(request: Request, name: str) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-async def _to_page(host: Host, request: Request, slug: str, error: Exception, next_path: str) -> RedirectResponse:
+async def _to_page(
+    host: Host, request: Request, slug: str, error: Exception, next_path: str, invitation: str | None = None
+) -> RedirectResponse:
     """The sign-in page, which says what happened and what to do. What is no outage is a refusal, recorded and counted."""
     if isinstance(error, OidcError) and not isinstance(error, ProviderAway):
         reason = "provider_refused" if error.problem == ProviderRefused.problem else error.problem
-        act = _sign_in(request, Outcome.REFUSED, by=slug[:64], reason=reason)
-        await sign_in_limits.refused(host.store, host.audit, replace(act, subject=error.about))
+        detail = {"by": slug[:64], "reason": reason}
+        act = Act(Action.SIGN_IN, Outcome.REFUSED, subject=error.about, address=address_of(request), detail=detail)
+        await sign_in_limits.refused(host.store, host.audit, await _attributed(host, act, slug, invitation))
     others = "store" if isinstance(error, StoreError) else "settings"
     problem = error.problem if isinstance(error, OidcError | TooManyFailures) else others
     _log.warning("nobody was signed in", provider=slug[:64], problem=problem, why=str(error))

@@ -9,7 +9,7 @@ from livemon.store.store import Store
 from livemon.store.tables import AuditEntry
 
 NO_WORKSPACE = ""
-"""What belongs to no workspace, such as a sign-in that was refused, names nobody, and is shown in each."""
+"""What belongs to no workspace, such as a link that never was one, names nobody, and is shown in each."""
 _ESCAPE = "\\"
 
 

@@ -56,7 +56,7 @@ async def says_out(store, sessions, clock, subject: str | None = "ada", sid: str
         return logout
 
     provider: Any = SimpleNamespace(slug="own", read_logout=read_logout)
-    return await back_channel.end_sessions(store, sessions, provider, "", now=clock)
+    return sum(each.sessions for each in await back_channel.end_sessions(store, sessions, provider, "", now=clock))
 
 
 async def waits_for_a_lock(store) -> None:
