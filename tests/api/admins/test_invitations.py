@@ -102,7 +102,7 @@ async def test_the_second_use_is_refused_and_recorded(store, app, audit, ada, ne
         assert "set-cookie" not in answer.headers
         assert await who(other) is None
     assert await who(new) == "Nina, developer"
-    assert ("invitation", "refused", "", "", {"reason": "invitation_used"}) in await recorded(audit, store)
+    assert ("invitation", "refused", "", "New", {"reason": "invitation_used"}) in await recorded(audit, store)
 
 
 async def test_whoever_guesses_waits_and_the_invitation_stays_good(ada, new):
