@@ -110,5 +110,7 @@ async def _member(change: Change, user_id: str) -> tuple[User, str]:
 
 async def _keep_an_admin(change: Change, user: User, before: str) -> None:
     """Raises `LastAdmin` for the one without whom the workspace has none."""
-    if before == Role.ADMIN.value and await other_admins(change.session, user.id, change.workspace_id) == 0:
+    if before != Role.ADMIN.value:
+        return
+    if await other_admins(change.session, user.id, change.workspace_id, now_ms=change.now_ms) == 0:
         raise LastAdmin(user.name)

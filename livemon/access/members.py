@@ -10,7 +10,7 @@ import secrets
 import unicodedata
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, delete, func, select, update
+from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from livemon.store.instants import Now, to_ms, utc_now
@@ -22,6 +22,8 @@ from .errors import BadName, UnknownUser, UnknownWorkspace
 from .roles import RIGHTS, Right, Role
 
 MAX_NAME = 100
+BY_NAME = "name:"
+"""How the key of somebody begins whom no provider knows."""
 
 
 async def find_or_create(store: Store, name: str, *, email: str = "", now: Now = utc_now) -> str:
@@ -83,7 +85,7 @@ _UNSEEN = frozenset(
 
 def name_key(shown: str) -> str:
     """`User.key` of somebody who is known by their name."""
-    return f"name:{shown.casefold()}"
+    return f"{BY_NAME}{shown.casefold()}"
 
 
 async def workspace_with(session: AsyncSession, slug: str) -> str:
@@ -118,14 +120,31 @@ async def role_of(session: AsyncSession, user_id: str, workspace_id: str) -> str
     return (await session.exec(select(Membership.role).where(*own))).first()
 
 
-async def other_admins(session: AsyncSession, user_id: str, workspace_id: str) -> int:
-    """How many Admins the workspace has without them."""
+async def other_admins(session: AsyncSession, user_id: str, workspace_id: str, *, now_ms: int) -> int:
+    """How many Admins the workspace has without them.
+
+    Whoever a link was made for and who never came is none once that link is over: they cannot come in any more to be one.
+    """
+    has_come = select(Session.id).where(col(Session.user_id) == col(User.id)).exists()
+    may_come = (
+        select(SignInLink.id)
+        .where(
+            col(SignInLink.user_id) == col(User.id),
+            col(SignInLink.workspace_id) == workspace_id,
+            col(SignInLink.used_at).is_(None),
+            col(SignInLink.expires_at) > now_ms,
+        )
+        .exists()
+    )
+    by_provider = ~col(User.key).startswith(BY_NAME, autoescape=True)
     others = (
         col(Membership.workspace_id) == workspace_id,
         col(Membership.role) == Role.ADMIN.value,
         col(Membership.user_id) != user_id,
+        or_(has_come, may_come, by_provider),
     )
-    return (await session.exec(select(func.count()).select_from(Membership).where(*others))).one()
+    query = select(func.count()).select_from(Membership).join(User, col(User.id) == col(Membership.user_id))
+    return (await session.exec(query.where(*others))).one()
 
 
 async def take_out(session: AsyncSession, user_id: str, workspace_id: str, *, now_ms: int) -> list[str]:

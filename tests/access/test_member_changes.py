@@ -13,7 +13,7 @@ from livemon.access.member_changes import change_role, end_session, make_member_
 from livemon.access.member_list import members_of
 from livemon.access.oidc.provenance import Provenance
 from livemon.access.roles import Role
-from livemon.access.sessions import Sessions
+from livemon.access.sessions import Sessions, session_id_of
 from livemon.store.audit.errors import NotRecorded
 from livemon.store.audit.log import AuditLog
 from livemon.store.tables import Invitation, Session, SignInLink
@@ -156,6 +156,33 @@ async def test_the_last_admin_is_neither_made_less_nor_removed(store, ada, dev):
     await change_role(ada, dev.person.user_id, Role.ADMIN, by_link)
     await change_role(ada, ada.person.user_id, Role.MEMBER, by_link)
     assert await roles_of(store) == {"Ada": "member", "Dev": "admin"}
+
+
+@pytest.mark.parametrize("act", ["demote", "remove"])
+async def test_who_never_came_by_their_link_is_no_other_admin_once_it_is_over(store, clock, ada, act):
+    """As the first start's, which nobody has used."""
+
+    async def give_up():
+        if act == "remove":
+            return await remove_member(ada, ada.person.user_id)
+        return await change_role(ada, ada.person.user_id, Role.MEMBER, by_link)
+
+    await make_link(store, now=clock)
+    clock.forward(minutes=16)
+    with pytest.raises(LastAdmin):
+        await give_up()
+    await make_link(store, now=clock)
+    await give_up()
+    assert (await roles_of(store)).get("Ada") == ("member" if act == "demote" else None)
+
+
+async def test_who_came_by_their_link_is_another_admin_also_when_signed_out(store, clock, ada):
+    user_id, slug = await use_link(store, await make_link(store, now=clock), now=clock)
+    sessions = Sessions(store, now=clock)
+    await sessions.end(session_id_of(await sessions.open(user_id, slug, device="", address="")))
+    clock.forward(minutes=16)
+    await change_role(ada, ada.person.user_id, Role.MEMBER, by_link)
+    assert await roles_of(store) == {"Admin": "admin", "Ada": "member"}
 
 
 async def test_an_admin_elsewhere_is_none_for_this_workspace(store, audit, clock, ada):

@@ -211,7 +211,8 @@ class _Coming:
         self, session: AsyncSession, user_id: str, place: "_Place | Invited", name: str, before: str, after: str
     ) -> Act:
         """What the provider has made of somebody, to be recorded; says it if nobody is left who could let people in."""
-        if before == Role.ADMIN.value and await other_admins(session, user_id, place.workspace_id) == 0:
+        was_admin, now_ms = before == Role.ADMIN.value, self.now_ms
+        if was_admin and await other_admins(session, user_id, place.workspace_id, now_ms=now_ms) == 0:
             _log.warning(
                 "A workspace has no Admin any more: its provider has made the last one something else. On the server, "
                 "`livemon sign-in-link` makes another.",
