@@ -1,6 +1,7 @@
 """A bot that lets supervisors have its call and hears what they say; and browsers whose microphone brings a tone."""
 
 import asyncio
+import time
 import wave
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -65,6 +66,8 @@ class Bot:
         (self.call,) = start_calls(runtime, 1, agent_name="Ada", audio=Audio(caller=codec, agent=codec))
         self.codec = codec
         self.frames = 0
+        self.latest = 0.0
+        """When the latest frame came (s since 1970)."""
         self.supervisors: list[Supervisor] = []
         self.silenced: list[bool] = []
         self.lost: list[bool] = []
@@ -112,6 +115,7 @@ class Bot:
 
     def _hear(self, frame: bytes) -> None:
         self.frames += 1
+        self.latest = time.time()
         self._latest.append(frame)
 
     def _loudest(self) -> float:

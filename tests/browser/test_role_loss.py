@@ -46,7 +46,7 @@ async def test_every_admin_is_alerted_and_one_rescues_the_call_that_was_never_cu
                 f"{name} sees the alert {(moment - began) / 1000:.2f} s after the role was taken away (contract: 2 s)"
             )
         for desk in (maya, ada):
-            alert = _alert(desk)
+            alert = alert_of(desk)
             await expect(alert).to_have_attribute("data-call-id", there.call.call_id)
             await expect(alert).to_contain_text("Lorenz has lost the role")
         await expect(ada.page.get_by_test_id("filter-attention")).to_contain_text("1")
@@ -55,7 +55,7 @@ async def test_every_admin_is_alerted_and_one_rescues_the_call_that_was_never_cu
         await there.hears_the_microphone()
         await leo.hears_the_caller(CALLER_HZ)
         assert there.lost == []
-        await _alert(maya).get_by_test_id("alert-rescue").click()
+        await alert_of(maya).get_by_test_id("alert-rescue").click()
         await expect(maya.page).to_have_url(re.compile(f"/live/{there.call.call_id}$"))
         await maya.confirm.click()
         await maya.has_it()
@@ -66,7 +66,7 @@ async def test_every_admin_is_alerted_and_one_rescues_the_call_that_was_never_cu
         await maya.hears_the_caller(CALLER_HZ)
         assert [one.name for one in there.supervisors] == ["Lorenz", "Maya"]
         for desk in (maya, ada):
-            await expect(_alert(desk)).to_have_count(0)
+            await expect(alert_of(desk)).to_have_count(0)
         assert there.lost == []
         await lost.first.get_by_role("button").click()
         await expect(leo.page.get_by_test_id("forbidden")).to_be_visible()
@@ -82,7 +82,7 @@ async def test_a_page_that_is_loaded_anew_without_the_role_keeps_its_caller(
         await leo.takes_over()
         await there.hears_the_microphone()
         await give_role(livemon, "Ludwig", Role.MEMBER)
-        await expect(_alert(maya)).to_be_visible()
+        await expect(alert_of(maya)).to_be_visible()
         await leo.page.evaluate(
             "window.addEventListener('beforeunload', (event) => event.stopImmediatePropagation(), true)"
         )
@@ -97,9 +97,9 @@ async def test_a_page_that_is_loaded_anew_without_the_role_keeps_its_caller(
             await touch.click()
         await there.hears_the_microphone()
         await expect(leo.bar.get_by_test_id("call-bar-role")).to_be_visible()
-        await expect(_alert(maya)).to_be_visible()
+        await expect(alert_of(maya)).to_be_visible()
         await give_role(livemon, "Ludwig", Role.DEVELOPER)
-        await expect(_alert(maya)).to_have_count(0)
+        await expect(alert_of(maya)).to_have_count(0)
         await expect(leo.bar.get_by_test_id("call-bar-role")).to_have_count(0)
 
 
@@ -110,14 +110,14 @@ async def test_an_admin_ends_the_call_from_any_page(runtime: Runtime, livemon: L
         await leo.open_call(there.call)
         await leo.takes_over()
         await give_role(livemon, "Lukas", Role.MEMBER)
-        await _alert(maya).get_by_test_id("alert-end-call").click()
+        await alert_of(maya).get_by_test_id("alert-end-call").click()
         await maya.page.get_by_test_id("alert-end-call-confirm").click()
         await asyncio.wait_for(there.ended.wait(), 20)
         there.call.end()
-        await expect(_alert(maya)).to_have_count(0)
+        await expect(alert_of(maya)).to_have_count(0)
         await expect(leo.bar).to_have_count(0)
         await leo.microphone_is_off()
 
 
-def _alert(desk: Desk):
+def alert_of(desk: Desk):
     return desk.page.get_by_test_id("role-lost-alert")
