@@ -5,7 +5,7 @@ import { text } from "./format.js";
 import { ownPlace } from "./own_place.js";
 import { RequestFailed, post } from "./request.js";
 
-/** @typedef {{workspace: string, role: string, name: string, providers: {slug: string, label: string}[]}} Invited */
+/** @typedef {{workspace: string, role: string, name: string, providers: {slug: string, label: string}[], you: {name: string, member: boolean} | null}} Invited */
 
 const find = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
 const root = find("[data-testid=join]");
@@ -94,7 +94,7 @@ async function look() {
 const forget = () => history.replaceState(null, "", location.pathname);
 
 /** @param {Invited} invited */
-function invite({ workspace, role, name: called, providers }) {
+function invite({ workspace, role, name: called, providers, you }) {
   find("[data-invited]").textContent = text(words, "join.invited", { workspace, role: words[`role.${role}`] ?? role });
   find("[data-role]").textContent = words[`join.as.${role}`] ?? "";
   name.value = called;
@@ -102,9 +102,21 @@ function invite({ workspace, role, name: called, providers }) {
   ways.hidden = !providers.length;
   ways.replaceChildren(...providers.map(way));
   const by = /** @type {HTMLDetailsElement} */ (find("[data-by-name]"));
-  by.open = !providers.length;
-  by.classList.toggle("is-only", !providers.length);
+  by.open = !providers.length && !you;
+  by.classList.toggle("is-only", by.open);
+  find("[data-by-name-words]").textContent = words[you ? "join.other" : "join.by_name"];
+  signedIn(you);
   show("ask");
+}
+
+/** As whom one joins who is signed in in this browser. @param {Invited["you"]} you */
+function signedIn(you) {
+  find("[data-you]").hidden = !you;
+  if (!you) return;
+  find("[data-you-text]").textContent = text(words, you.member ? "join.member.text" : "join.as_you.text", { name: you.name });
+  const button = find("[data-as-me]");
+  button.hidden = you.member;
+  button.textContent = text(words, "join.as_you", { name: you.name });
 }
 
 /** A button that leads to a provider. @param {{slug: string, label: string}} provider */
@@ -125,15 +137,21 @@ function way({ slug, label }) {
   return button;
 }
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
+/** Accept there, and go where the answer says. @param {string} path @param {object} body */
+function join(path, body) {
   name.removeAttribute("aria-invalid");
   void busy(async () => {
-    const { next } = await post("/join/accept", { token, name: name.value.trim() });
+    const { next } = await post(path, body);
     location.replace(ownPlace(next) ?? `${window.path_prefix ?? ""}/`);
     return true;
   });
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  join("/join/accept", { token, name: name.value.trim() });
 });
+find("[data-as-me]").addEventListener("click", () => join("/join/as-me", { token }));
 find("[data-retry]").addEventListener("click", () => void look());
 window.addEventListener("hashchange", () => location.reload()); // another link, pasted into this tab
 window.addEventListener("pageshow", (event) => event.persisted && enable(true)); // back from a provider

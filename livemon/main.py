@@ -16,6 +16,7 @@ from livemon.api import (
     audit,
     health,
     invitations,
+    joining,
     keys,
     listen,
     live,
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_exception_handler(ApiError, answer_api_error)
     app.add_exception_handler(Exception, _answer_failure)
-    people = (sign_in, single_sign_on, workspaces, members, invitations, keys)
+    people = (sign_in, single_sign_on, workspaces, members, invitations, joining, keys)
     parts = (live, listen, take_over, *people, audit, health)
     for part in parts:
         app.include_router(part.router(node))

@@ -20,6 +20,9 @@ AccessError           somebody cannot be let in, or not made a member; the text 
 ├── RoleByProvider    a role that an identity provider's claims give anew at each sign-in
 ├── NoLinkFor         somebody whom no Admin's link may sign in
 ├── InvitationUsed    an invitation that was used, was revoked, has expired, or never was one: nobody is told which
+├── TooManyInvitations  a workspace has no room for another open invitation
+├── AlreadyMember     an invitation to where somebody belongs already
+├── JoinByProvider    an invitation that somebody has to bring to the provider which decides what they are
 ├── AlreadyUsed       an invitation that somebody has used cannot be taken back
 └── NameTaken         an invitation lets nobody in as somebody who is there already
 """
@@ -192,7 +195,32 @@ class NameTaken(AccessError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"Somebody here is called {name!r} already, so you have not joined. Choose another name, such as with your last "
-            "name; the invitation is still good. If that is you, ask an admin for a sign-in link instead."
+            "name; the invitation is still good. If that is you, sign in, then open the invitation's link again: you join as "
+            "yourself. If you cannot sign in any more, ask for an invitation that is made out to exactly this name."
+        )
+
+
+class TooManyInvitations(AccessError):
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"This workspace has {most} open invitations, and can have no more. Nobody was invited. Revoke one that nobody is "
+            "going to use, then try again."
+        )
+
+
+class AlreadyMember(AccessError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"You are {name}, who belongs to this workspace already, so nothing was changed and the invitation is still good. "
+            "Go there by the workspace's name; an admin there changes your role."
+        )
+
+
+class JoinByProvider(AccessError):
+    def __init__(self, provider: str) -> None:
+        super().__init__(
+            f"{provider} decides what you are in that workspace, so you have not joined yet; the invitation is still good. "
+            f"Join with {provider} instead."
         )
 
 

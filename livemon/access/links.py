@@ -20,7 +20,7 @@ from livemon.store.store import Store
 from livemon.store.tables import Membership, Session, SignInLink, User, Workspace
 
 from .errors import LinkUsed
-from .members import lock_workspace, put_role, role_of, user_named
+from .members import lock_user, lock_workspace, put_role, role_of, user_named
 from .roles import RANK, Role
 
 FIRST_ADMIN = "Admin"
@@ -64,22 +64,44 @@ async def make_link(
     async with store.session() as session:
         workspace_id = await lock_workspace(session, workspace)
         user_id = await user_named(session, FIRST_ADMIN if name is None else name, email="", now_ms=to_ms(moment))
+        await lock_user(session, user_id)
         before = await role_of(session, user_id, workspace_id)
-        await put_role(session, user_id, workspace_id, role, now_ms=to_ms(moment))
+        revoked = await put_role(session, user_id, workspace_id, role, now_ms=to_ms(moment))
         if before not in RANK or RANK.index(role) > RANK.index(Role(before)):
-            await _sign_out(session, user_id, audit, now_ms=to_ms(moment))
+            await sign_out_everywhere(session, user_id, audit, reason="link_made", now_ms=to_ms(moment))
         await put_link(session, token, user_id, workspace_id, now=moment, ttl=ttl)
         if audit is not None:
             made = Act(Action.SIGN_IN_LINK, Outcome.DONE, workspace, subject=name or FIRST_ADMIN, detail={"role": role})
             await audit.add(session, made)
+            for one in revoked:
+                facts = {"reason": "revoked", "role": one.role}
+                await audit.add(
+                    session, Act(Action.INVITATION, Outcome.DONE, workspace, subject=one.name, detail=facts)
+                )
         await session.commit()
     return token
 
 
-async def _sign_out(session: AsyncSession, user_id: str, audit: AuditLog | None, *, now_ms: int) -> None:
-    """End all that somebody has open, in every workspace, and forget the links that would let them in."""
+async def sign_out_everywhere(
+    session: AsyncSession,
+    user_id: str,
+    audit: AuditLog | None,
+    *,
+    reason: str,
+    but: str | None = None,
+    now_ms: int,
+) -> list[str]:
+    """End all that somebody has open, in every workspace, and forget the links that would let them in.
+
+    `but` is the id of a session that stays. Gives the ids of those that do not.
+    """
     await session.exec(delete(SignInLink).where(col(SignInLink.user_id) == user_id, col(SignInLink.used_at).is_(None)))
-    running = (col(Session.user_id) == user_id, col(Session.ended_at).is_(None))
+    running = (
+        col(Session.user_id) == user_id,
+        col(Session.ended_at).is_(None),
+        *(() if but is None else (col(Session.id) != but,)),
+    )
+    ending = list((await session.exec(select(Session.id).where(*running))).all())
     by_workspace = (
         select(Workspace.slug, User.name, func.count())
         .join(Session, col(Session.workspace_id) == col(Workspace.id))
@@ -91,8 +113,9 @@ async def _sign_out(session: AsyncSession, user_id: str, audit: AuditLog | None,
     await session.exec(update(Session).where(*running).values(ended_at=now_ms, id_token=None))
     if audit is not None:
         for slug, name, ended in found:
-            facts = {"reason": "link_made", "ended": ended}
+            facts = {"reason": reason, "ended": ended}
             await audit.add(session, Act(Action.SESSION_END, Outcome.DONE, slug, subject=name, detail=facts))
+    return ending
 
 
 async def put_link(

@@ -16,7 +16,7 @@ from livemon.store.tables import Membership, Session, User
 from .administration import Administration, Change
 from .errors import LastAdmin, NoLinkFor, NotHere, RoleByProvider
 from .links import LIFETIME, put_link
-from .members import other_admins, put_role, role_of, take_out
+from .members import Revoked, lock_user, other_admins, put_role, role_of, take_out
 from .oidc.provenance import Provenance
 from .roles import Role
 
@@ -36,12 +36,13 @@ async def change_role(admin: Administration, user_id: str, role: Role, known_by:
         if deciding := known_by(user.key).role_by:
             raise RoleByProvider(user.name, deciding)
         await _keep_an_admin(change, user, before)
-        await put_role(change.session, user_id, change.workspace_id, role, now_ms=change.now_ms)
+        revoked = await put_role(change.session, user_id, change.workspace_id, role, now_ms=change.now_ms)
         of_member = (col(Session.user_id) == user_id, col(Session.workspace_id) == change.workspace_id)
         running = select(Session.id).where(*of_member, col(Session.ended_at).is_(None))
         found = list((await change.session.exec(running)).all())
         facts = {"from": before, "to": role.value}
         await change.record(Action.ROLE, user.name, **facts)
+        await _record_revoked(change, revoked)
     return found
 
 
@@ -54,12 +55,13 @@ async def remove_member(admin: Administration, user_id: str) -> list[str]:
     async with admin.changing() as change:
         user, before = await _member(change, user_id)
         await _keep_an_admin(change, user, before)
-        ending = await take_out(change.session, user_id, change.workspace_id, now_ms=change.now_ms)
+        ended = await take_out(change.session, user_id, change.workspace_id, now_ms=change.now_ms)
         facts = {"from": before, "to": "none"}
         await change.record(Action.ROLE, user.name, **facts)
-        if ending:
-            await change.record(Action.SESSION_END, user.name, reason="removed", ended=len(ending))
-    return ending
+        if ended.sessions:
+            await change.record(Action.SESSION_END, user.name, reason="removed", ended=len(ended.sessions))
+        await _record_revoked(change, ended.revoked)
+    return ended.sessions
 
 
 async def end_session(admin: Administration, session_id: str) -> None:
@@ -91,6 +93,7 @@ async def make_member_link(admin: Administration, user_id: str, known_by: KnownB
         user, role = await _member(change, user_id)
         if provider := known_by(user.key).by:
             raise NoLinkFor.by_provider(user.name, provider)
+        await lock_user(change.session, user_id)
         belongs = select(func.count()).select_from(Membership).where(col(Membership.user_id) == user_id)
         if (await change.session.exec(belongs)).one() > 1:  # whoever has the link is that person, there as well
             raise NoLinkFor.elsewhere(user.name)
@@ -106,6 +109,12 @@ async def _member(change: Change, user_id: str) -> tuple[User, str]:
     if role is None or user is None:
         raise NotHere("member")
     return user, role
+
+
+async def _record_revoked(change: Change, revoked: list[Revoked]) -> None:
+    """The open invitations that went with the right to invite."""
+    for one in revoked:
+        await change.record(Action.INVITATION, one.name, reason="revoked", role=one.role)
 
 
 async def _keep_an_admin(change: Change, user: User, before: str) -> None:

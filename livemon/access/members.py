@@ -8,6 +8,7 @@ Changes of who belongs to a workspace go one after the other, on any database: e
 
 import secrets
 import unicodedata
+from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, func, or_, select, update
@@ -24,6 +25,22 @@ from .roles import RIGHTS, Right, Role
 MAX_NAME = 100
 BY_NAME = "name:"
 """How the key of somebody begins whom no provider knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """An open invitation that somebody left behind who may not invite any more: whom it was for, and its role."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """What has ended with a membership: the ids of the sessions, and the invitations."""
+
+    sessions: list[str]
+    revoked: list[Revoked]
 
 
 async def find_or_create(store: Store, name: str, *, email: str = "", now: Now = utc_now) -> str:
@@ -114,6 +131,14 @@ async def user_named(session: AsyncSession, name: str, *, email: str, now_ms: in
     return (await session.exec(select(User.id).where(col(User.key) == key))).one()
 
 
+async def lock_user(session: AsyncSession, user_id: str) -> None:
+    """Until the transaction is over, nobody makes this person a member of anything, nor a link or session for them.
+
+    After `lock_workspace`, so that no two wait for each other.
+    """
+    await session.exec(select(User.id).where(col(User.id) == user_id).with_for_update())
+
+
 async def role_of(session: AsyncSession, user_id: str, workspace_id: str) -> str | None:
     """What they are there; None for who is no member."""
     own = (col(Membership.user_id) == user_id, col(Membership.workspace_id) == workspace_id)
@@ -147,8 +172,8 @@ async def other_admins(session: AsyncSession, user_id: str, workspace_id: str, *
     return (await session.exec(query.where(*others))).one()
 
 
-async def take_out(session: AsyncSession, user_id: str, workspace_id: str, *, now_ms: int) -> list[str]:
-    """As `remove`, within a transaction that has the workspace's row; gives the ids of the sessions that it ends.
+async def take_out(session: AsyncSession, user_id: str, workspace_id: str, *, now_ms: int) -> TakenOut:
+    """As `remove`, within a transaction that has the workspace's row; gives what ends with it, for the record.
 
     What the invitations gave by which they came is forgotten: another one gives what it says. Those that they have made and
     nobody has used are revoked.
@@ -158,7 +183,7 @@ async def take_out(session: AsyncSession, user_id: str, workspace_id: str, *, no
         await session.exec(delete(table).where(*of_member))
     came_by = (col(Invitation.used_by) == user_id, col(Invitation.workspace_id) == workspace_id)
     await session.exec(update(Invitation).where(*came_by).values(used_by=None))
-    await _revoke_invitations_by(session, user_id, workspace_id, now_ms=now_ms)
+    revoked = await _revoke_invitations_by(session, user_id, workspace_id, now_ms=now_ms)
     running = (
         col(Session.user_id) == user_id,
         col(Session.workspace_id) == workspace_id,
@@ -166,13 +191,14 @@ async def take_out(session: AsyncSession, user_id: str, workspace_id: str, *, no
     )
     ending = list((await session.exec(select(Session.id).where(*running))).all())
     await session.exec(update(Session).where(*running).values(ended_at=now_ms, id_token=None))
-    return ending
+    return TakenOut(ending, revoked)
 
 
-async def put_role(session: AsyncSession, user_id: str, workspace_id: str, role: Role, *, now_ms: int) -> None:
+async def put_role(session: AsyncSession, user_id: str, workspace_id: str, role: Role, *, now_ms: int) -> list[Revoked]:
     """As `set_role`, within a transaction that has the workspace's row.
 
-    Whoever may not invite any more leaves no way in: what they have made and nobody has used is revoked.
+    Whoever may not invite any more leaves no way in: what they have made and nobody has used is revoked, and given, for the
+    record.
     """
     member = {"user_id": user_id, "workspace_id": workspace_id, "role": role.value, "created_at": now_ms}
     put = insert(session, Membership).values(member)
@@ -182,11 +208,19 @@ async def put_role(session: AsyncSession, user_id: str, workspace_id: str, role:
         )
     except IntegrityError as error:
         raise UnknownUser(user_id) from error
-    if Right.MANAGE not in RIGHTS[role]:
-        await _revoke_invitations_by(session, user_id, workspace_id, now_ms=now_ms)
+    if Right.MANAGE in RIGHTS[role]:
+        return []
+    return await _revoke_invitations_by(session, user_id, workspace_id, now_ms=now_ms)
 
 
-async def _revoke_invitations_by(session: AsyncSession, user_id: str, workspace_id: str, *, now_ms: int) -> None:
+async def _revoke_invitations_by(
+    session: AsyncSession, user_id: str, workspace_id: str, *, now_ms: int
+) -> list[Revoked]:
     theirs = (col(Invitation.created_by) == user_id, col(Invitation.workspace_id) == workspace_id)
     unused = (col(Invitation.used_at).is_(None), col(Invitation.revoked_at).is_(None))
+    still_good = (*theirs, *unused, col(Invitation.expires_at) > now_ms)
+    oldest_first = (col(Invitation.created_at), col(Invitation.id))
+    found = await session.exec(select(Invitation.name, Invitation.role).where(*still_good).order_by(*oldest_first))
+    revoked = [Revoked(*each) for each in found]
     await session.exec(update(Invitation).where(*theirs, *unused).values(revoked_at=now_ms))
+    return revoked

@@ -1,6 +1,9 @@
 """Going from one workspace to another: a new session there, and the end of the one that was, in one step."""
 
+from collections.abc import Awaitable, Callable
+
 from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from livemon.store.instants import Now, to_ms, utc_now
 from livemon.store.store import Store
@@ -25,6 +28,7 @@ async def switch(
     device: str,
     address: str,
     recording: Recording,
+    arriving: Callable[[AsyncSession], Awaitable[None]] | None = None,
     now: Now = utc_now,
 ) -> tuple[str, Role]:
     """The new session's cookie, and the role there; the old session is over once this returns, and the new one lasts no
@@ -33,14 +37,16 @@ async def switch(
     The former cookie stands for the new session for a few seconds more (`renewal`): the browser's other pages load anew at
     once, and may do so before the answer with the new cookie is there.
 
-    `workspace` is a slug; `recording` writes into the transaction, for the person called `name`. Whoever calls tells
-    `Sessions.let_go`. Raises `UnknownWorkspace` if the person does not belong to it, `SessionOver`, `StoreError`, and
-    whatever `recording` does.
+    `workspace` is a slug; `recording` writes into the transaction, for the person called `name`; `arriving` comes first in
+    it, and may make them belong there. Whoever calls tells `Sessions.let_go`. Raises `UnknownWorkspace` if the person does
+    not belong to it, `SessionOver`, `StoreError`, and whatever the two do; then nothing has changed.
     """
     cookie, start = new_cookie(), now()
     moment = to_ms(start)
     running = (col(Session.id) == session_id, col(Session.ended_at).is_(None), col(Session.expires_at) > moment)
     async with store.session() as session:
+        if arriving is not None:
+            await arriving(session)
         ended = await session.exec(update(Session).where(*running).values(ended_at=moment))
         if ended.rowcount != 1:
             raise SessionOver

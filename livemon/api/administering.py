@@ -17,6 +17,7 @@ from livemon.access.errors import (
     NotAdmin,
     NotHere,
     RoleByProvider,
+    TooManyInvitations,
     TooManyKeys,
     UnknownKey,
 )
@@ -36,6 +37,7 @@ _CODES: dict[type[AccessError], str] = {
     LastAdmin: "last_admin",
     RoleByProvider: "role_by_provider",
     AlreadyUsed: "already_used",
+    TooManyInvitations: "too_many_invitations",
     BadName: "bad_request",
     BadKey: "bad_request",
     TooManyKeys: "too_many_keys",

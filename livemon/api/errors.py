@@ -21,6 +21,8 @@ _STATUS: Mapping[str, int] = {
     "elsewhere": 409,
     "already_used": 409,
     "name_taken": 409,
+    "already_member": 409,
+    "too_many_invitations": 409,
     "unsupported": 409,
     "already_ended": 409,
     "talking": 409,

@@ -74,7 +74,7 @@ def router(host: Host) -> APIRouter:
         slug = (await read_body(request, _Wanted, MAX_BODY, '{"slug": "…"}', _bad_request)).slug
         if slug == person.workspace:
             return JSONResponse({"next": start_of(request, person)})
-        _check_free(host, person)
+        check_free(host.workspaces, person)
         return await _go(host, request, person, slug)
 
     return routes
@@ -87,9 +87,9 @@ def _signed_in(request: Request) -> Person:
     return person
 
 
-def _check_free(host: Host, person: Person) -> None:
+def check_free(workspaces: Mapping[str, Workspace], person: Person) -> None:
     """Raises `ApiError` while the session has a call: its caller would be left."""
-    workspace = host.workspaces.get(person.workspace)
+    workspace = workspaces.get(person.workspace)
     if workspace is not None and workspace.take_overs.holds(person.user_id, person.session_id):
         raise ApiError("talking", _TALKING)
 

@@ -264,9 +264,10 @@ async def test_who_is_removed_has_no_session_and_no_link_here_and_what_is_elsewh
     assert await use_link(store, there, now=clock) == (bob.person.user_id, "sales")
     with pytest.raises(InvitationUsed):
         await invitations.look(store, token, now=clock)
-    assert [(entry.action, entry.subject, json.loads(entry.detail)) for entry in (await entries(store))[-2:]] == [
+    assert [(entry.action, entry.subject, json.loads(entry.detail)) for entry in (await entries(store))[-3:]] == [
         ("role", "Bob", {"from": "admin", "to": "none"}),
         ("session_end", "Bob", {"reason": "removed", "ended": 1}),
+        ("invitation", "New", {"reason": "revoked", "role": "member"}),
     ]
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from livemon.access.guard import COOKIE, Guard, person_of
 from livemon.access.oidc.provider import Provider
 from livemon.access.sessions import Sessions
-from livemon.api import invitations, members, sign_in, single_sign_on
+from livemon.api import invitations, joining, members, sign_in, single_sign_on
 from livemon.api.errors import ApiError, answer_api_error
 from livemon.store.audit.log import AuditLog
 from livemon.store.store import Store
@@ -26,11 +26,13 @@ def application(
     app = FastAPI()
     app.add_middleware(Guard, sessions=sessions, public_url=public_url)
     app.add_exception_handler(ApiError, answer_api_error)
-    host = SimpleNamespace(store=store, sessions=sessions, audit=audit, providers=providers, public_url=public_url)
+    parts = {"store": store, "sessions": sessions, "audit": audit, "providers": providers}
+    host = SimpleNamespace(**parts, workspaces={}, public_url=public_url)
     app.include_router(sign_in.router(host))
     app.include_router(single_sign_on.router(host))
     app.include_router(members.router(host))
     app.include_router(invitations.router(host))
+    app.include_router(joining.router(host))
 
     @app.get("/who")
     async def who(request: Request) -> str:

@@ -83,6 +83,7 @@ TABLE = {
     "POST /sign-in/{slug}/back-channel-logout": row("400", others_may=True),
     "POST /join/look": row("403", {"token": "x"}),
     "POST /join/accept": row("403", {"token": "x", "name": "Mallory"}),
+    "POST /join/as-me": row("401 403 403 403 403 403", {"token": "x"}),
     "POST /join/with/{slug}": row("403", {"token": "x"}),
     "GET /workspaces": row("401 200 200 200 200 200"),
     "POST /workspace": row("401 200 200 200 404 404", {"slug": "default"}),

@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from livemon.access import invitations
 from livemon.access.errors import InvitationUsed
 from livemon.access.invitations import Invited
-from livemon.access.members import lock_workspace, other_admins, put_role, role_of, take_out
+from livemon.access.members import Revoked, lock_workspace, other_admins, put_role, role_of, take_out
 from livemon.access.roles import RANK, Role
 from livemon.store.audit.acts import Act, Action, Outcome
 from livemon.store.instants import Now, to_ms, utc_now
@@ -126,12 +126,12 @@ class _Coming:
         before = await role_of(session, user_id, invited.workspace_id)
         await invitations.was_used_by(session, invited.id, user_id)
         role = await self._joining_as(session, user_id, invited, before)
-        await put_role(session, user_id, invited.workspace_id, role, now_ms=self.now_ms)
+        revoked = await put_role(session, user_id, invited.workspace_id, role, now_ms=self.now_ms)
         known = (invited.workspace, user_id, identity.name)
         used = {"reason": "used", "role": role.value}
         changes = [Act(Action.INVITATION, Outcome.DONE, *known, subject=invited.name, detail=used)]
         if before is not None and before != role.value:
-            changes.append(await self._changed(session, user_id, invited, identity.name, before, role.value))
+            changes.extend(await self._changed(session, user_id, invited, identity.name, (before, role.value), revoked))
         return LetIn(user_id, identity.name, invited.workspace, tuple(changes))
 
     async def _joining_as(self, session: AsyncSession, user_id: str, invited: Invited, before: str | None) -> Role:
@@ -157,10 +157,12 @@ class _Coming:
             role = Role.MEMBER
         user_id, changes = await self._remembered(session, identity), list[Act]()
         if role is not None and role.value != before:
-            await put_role(session, user_id, workspace_id, role, now_ms=self.now_ms)
+            revoked = await put_role(session, user_id, workspace_id, role, now_ms=self.now_ms)
             if before is not None:
                 place = _Place(workspace_id, slug)
-                changes.append(await self._changed(session, user_id, place, identity.name, before, role.value))
+                changes.extend(
+                    await self._changed(session, user_id, place, identity.name, (before, role.value), revoked)
+                )
         return LetIn(user_id, identity.name, slug, tuple(changes))
 
     async def shut_out(self, store: Store) -> None:
@@ -170,10 +172,10 @@ class _Coming:
             user = (await session.exec(select(User).where(col(User.key) == key_of(self.claims)))).first()
             before = await role_of(session, user.id, workspace_id) if user else None
             if user is not None and before is not None:
-                await take_out(session, user.id, workspace_id, now_ms=self.now_ms)
+                taken = await take_out(session, user.id, workspace_id, now_ms=self.now_ms)
                 place = _Place(workspace_id, self.settings.workspace)
-                act = await self._changed(session, user.id, place, user.name, before, "none")
-                await self.entrance.recording(session, act)
+                for act in await self._changed(session, user.id, place, user.name, (before, "none"), taken.revoked):
+                    await self.entrance.recording(session, act)
             await session.commit()
 
     async def returns(self, refused: Unmapped, session: AsyncSession) -> LetIn:
@@ -208,10 +210,18 @@ class _Coming:
         return (await session.exec(select(User.id).where(col(User.key) == identity.key))).one()
 
     async def _changed(
-        self, session: AsyncSession, user_id: str, place: "_Place | Invited", name: str, before: str, after: str
-    ) -> Act:
-        """What the provider has made of somebody, to be recorded; says it if nobody is left who could let people in."""
-        was_admin, now_ms = before == Role.ADMIN.value, self.now_ms
+        self,
+        session: AsyncSession,
+        user_id: str,
+        place: "_Place | Invited",
+        name: str,
+        roles: tuple[str, str],
+        revoked: list[Revoked],
+    ) -> list[Act]:
+        """What the provider has made of somebody, `roles` before and after, and the invitations that went with it, to be
+        recorded; says it if nobody is left who could let people in."""
+        (before, after), now_ms = roles, self.now_ms
+        was_admin = before == Role.ADMIN.value
         if was_admin and await other_admins(session, user_id, place.workspace_id, now_ms=now_ms) == 0:
             _log.warning(
                 "A workspace has no Admin any more: its provider has made the last one something else. On the server, "
@@ -219,5 +229,8 @@ class _Coming:
                 workspace=place.workspace,
                 to=after,
             )
-        facts = {"from": before, "to": after}
-        return Act(Action.ROLE, Outcome.DONE, place.workspace, user_id, name, subject=name, detail=facts)
+        known = (place.workspace, user_id, name)
+        changed = Act(Action.ROLE, Outcome.DONE, *known, subject=name, detail={"from": before, "to": after})
+        taken_back = ((one.name, {"reason": "revoked", "role": one.role}) for one in revoked)
+        gone = (Act(Action.INVITATION, Outcome.DONE, *known, subject=whose, detail=why) for whose, why in taken_back)
+        return [changed, *gone]
