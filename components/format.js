@@ -23,11 +23,12 @@ export const dateTime = (ms) => dated.format(ms);
 /** As `dateTime`, to the minute. @param {number} ms since the epoch */
 export const dateMinute = (ms) => minute.format(ms);
 
-/** "now", "3 minutes ago", "yesterday", "in 7 days". @param {number} ms since the epoch @param {number} now by the same clock */
+/** "now", "3 minutes ago", "yesterday", "in 7 days": what is to come is the nearest whole number away. @param {number} ms since the epoch @param {number} now by the same clock */
 export function relativeTime(ms, now) {
   const words = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
   const [unit, length] = UNITS.find(([, length]) => Math.abs(ms - now) >= length) ?? ["second", Infinity];
-  return words.format(Math.trunc((ms - now) / length) || 0, unit);
+  const units = (ms - now) / length;
+  return words.format((units > 0 ? Math.round(units) : Math.trunc(units)) || 0, unit);
 }
 
 /**

@@ -75,13 +75,16 @@ def sign_in_link(
     workspace: Annotated[str, typer.Option(help="In which workspace.")] = "default",
 ) -> None:
     """Print a link that signs somebody in, once, within 15 minutes. Without a name: the first Admin."""
-    from livemon.access.links import make_link, sign_in_url
+    from livemon.access.links import FIRST_ADMIN, make_link, sign_in_url
+    from livemon.access.members import find_or_create
+    from livemon.access.workspaces import Belonging, workspaces_of
     from livemon.store.audit.log import AuditLog
     from livemon.store.store import Store, StoreError
 
     settings = _settings()
 
-    async def make() -> str:
+    async def make() -> tuple[str, list[Belonging]]:
+        """The token, and where it lets in besides."""
         store = Store(settings.database)
         if store.path is not None and not store.path.exists():
             raise ValueError(
@@ -93,14 +96,19 @@ def sign_in_link(
             await store.open()
             log = AuditLog(store, settings.audit_key)
             await log.open()
-            return await make_link(store, name=name, role=role, workspace=workspace, audit=log)
+            token = await make_link(store, name=name, role=role, workspace=workspace, audit=log)
+            everywhere = await workspaces_of(store, await find_or_create(store, name or FIRST_ADMIN))
+            return token, [one for one in everywhere if one.slug != workspace]
         finally:
             await store.close()
 
     try:
-        token = _run(make())
+        token, elsewhere = _run(make())
     except (StoreError, ValueError) as error:
         _fail(error)
+    if elsewhere:
+        places = ", ".join(f"{one.slug} (as {one.role.value})" for one in elsewhere)
+        typer.echo(f"Warning: this link signs in a person who can switch to other workspaces too: {places}.", err=True)
     typer.echo(sign_in_url(settings.url, token))
 
 

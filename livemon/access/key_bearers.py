@@ -20,12 +20,10 @@ from livemon.store.tables import ApiKey, Workspace
 from . import sign_in_limits
 from .api_keys import PREFIX, hash_of, id_in, rights_in
 from .errors import KeyRefused
-from .person import Person
+from .person import OF_KEY, Person
 from .recollection import Recollection
 from .roles import Role
 
-OF_KEY = "key:"
-"""How the session id and the user id of a key begin; no session's and no person's do."""
 USED_EVERY = timedelta(minutes=1)
 """How exactly the last use is known; each later one costs a write."""
 USED_TIMEOUT_S = 2.0

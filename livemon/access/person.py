@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from .roles import Right, Role
 
+OF_KEY = "key:"
+"""How the session id and the user id of a key begin; no session's and no person's do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -21,6 +24,10 @@ class Person:
     session_id: str
     rights: frozenset[Right]
     stale: bool = field(default=False, compare=False)
+
+    @property
+    def is_key(self) -> bool:
+        return self.user_id.startswith(OF_KEY)
 
     def may(self, right: Right) -> bool:
         return right in self.rights

@@ -79,20 +79,24 @@ class NotSignedIn(ApiError):
 
 
 class Forbidden(ApiError):
-    """Somebody lacks a right (docs/rights.md)."""
+    """Somebody lacks a right, or an API key does (docs/rights.md)."""
 
-    def __init__(self, right: Right) -> None:
-        super().__init__("forbidden", f"{_NOT_FOR_YOU[right]} Ask an admin of your workspace for a role that does.")
+    def __init__(self, right: Right, *, is_key: bool = False) -> None:
+        what, so = _NOT_FOR_YOU[right]
+        whose, wanted = ("This API key does", "key") if is_key else ("Your role does", "role")
+        super().__init__(
+            "forbidden", f"{whose} not include {what}{so} Ask an admin of your workspace for a {wanted} that does."
+        )
 
 
 _NOT_FOR_YOU = {
-    Right.WATCH: "Your role does not include Live Monitoring, so nothing was done.",
-    Right.READ: "Your role does not include reading transcripts.",
-    Right.UNMASKED: "Your role does not include numbers and addresses as they are.",
-    Right.LISTEN: "Your role does not include listening to calls, so you do not hear this one. The call goes on.",
-    Right.TAKE_OVER: "Your role does not include taking calls over, so nobody was asked for this one. It is as it was.",
-    Right.END: "Your role does not include ending calls, so this one goes on.",
-    Right.MANAGE: "Your role does not include managing the workspace, so nothing was changed.",
+    Right.WATCH: ("Live Monitoring", ", so nothing was done."),
+    Right.READ: ("reading transcripts", "."),
+    Right.UNMASKED: ("numbers and addresses as they are", "."),
+    Right.LISTEN: ("listening to calls", ", so you do not hear this one. The call goes on."),
+    Right.TAKE_OVER: ("taking calls over", ", so nobody was asked for this one. It is as it was."),
+    Right.END: ("ending calls", ", so this one goes on."),
+    Right.MANAGE: ("managing the workspace", ", so nothing was changed."),
 }
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from livemon.access.api_keys import GIVEN, WantedKey, keys_of, make_key, revoke_key
-from livemon.access.key_bearers import OF_KEY
+from livemon.access.person import OF_KEY
 from livemon.access.roles import Right
 from livemon.access.sessions import Sessions
 from livemon.store.audit.log import AuditLog

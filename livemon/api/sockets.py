@@ -79,7 +79,7 @@ def allowed(
     lacking = next((one for one in needed if not person.may(one)), None)
     if lacking and not (workspace and unless(person, workspace)):
         refuse(host, connection, person)
-        raise Forbidden(lacking)
+        raise Forbidden(lacking, is_key=person.is_key)
     if workspace is None:
         raise ApiError(
             "not_ready",

@@ -143,7 +143,7 @@ async def _offer(host: Host, request: Request, person: Person, workspace: Worksp
         if may or error.code != "bad_request":
             raise
     refuse(host, request, person)
-    raise Forbidden(Right.TAKE_OVER)
+    raise Forbidden(Right.TAKE_OVER, is_key=person.is_key)
 
 
 async def _has_it(workspace: Workspace, person: Person, call_id: str, claims: tuple[str, ...]) -> bool:

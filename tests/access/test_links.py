@@ -1,6 +1,7 @@
 """A sign-in link lets one browser in, once, in time; what it lets in is decided in the store."""
 
 import asyncio
+import json
 import re
 from datetime import timedelta
 from hashlib import sha256
@@ -8,13 +9,13 @@ from hashlib import sha256
 import pytest
 from sqlmodel import select
 
-from livemon.access import members
+from livemon.access import invitations, members
 from livemon.access.errors import BadName, LinkUsed, UnknownWorkspace
 from livemon.access.links import admin_has_signed_in, make_link, sign_in_url, use_link
 from livemon.access.roles import Role
 from livemon.access.sessions import Sessions
 from livemon.store.tables import SignInLink
-from tests.access.administering import entries, make_workspace
+from tests.access.administering import admin_of, entries, make_workspace
 
 
 async def enter(store, clock, token):
@@ -140,6 +141,20 @@ async def test_a_link_that_gives_a_higher_role_signs_out_whoever_is_in_by_that_n
     bob = await enter(store, clock, await make_link(store, name="Bob", role=Role.DEVELOPER, now=clock))
     await make_link(store, name="Bob", role=role, now=clock)
     assert (await Sessions(store, now=clock).person(bob.session_id) is None) is ended
+
+
+async def test_a_link_that_makes_an_admin_less_revokes_their_invitations_on_the_record(store, audit, clock):
+    bob = await admin_of(store, audit, clock, "Bob")
+    await invitations.invite(bob, Role.ADMIN, "Mine")
+    await make_link(store, name="Bob", role=Role.MEMBER, audit=audit, now=clock)
+    assert await invitations.open_invitations(store, "default", now=clock) == []
+    last = (await entries(store))[-1]
+    assert (last.action, last.person, last.subject, json.loads(last.detail)) == (
+        "invitation",
+        "",
+        "Mine",
+        {"reason": "revoked", "role": "admin"},
+    )
 
 
 async def test_links_long_over_are_forgotten(store, clock):

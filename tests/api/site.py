@@ -24,7 +24,7 @@ from livemon.access.guard import COOKIE, Guard
 from livemon.access.roles import RIGHTS, Right, Role
 from livemon.access.sessions import Sessions
 from livemon.access.workspaces import add_workspace
-from livemon.api import audit, keys, listen, live, sign_in, take_over
+from livemon.api import audit, joining, keys, listen, live, sign_in, take_over
 from livemon.api import workspaces as workspaces_api
 from livemon.api.errors import ApiError, answer_api_error
 from livemon.api.recording import refuse_cross_site
@@ -181,6 +181,7 @@ async def site(valkey_url: str, folder: Path, valkey: Redis, *, two: bool = Fals
     app.include_router(audit.router(host))
     app.include_router(workspaces_api.router(host))
     app.include_router(keys.router(host))
+    app.include_router(joining.router(host))
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", ws="websockets-sansio")
     server = uvicorn.Server(config)
     runtime = RawRuntime(valkey, workspace.keys)

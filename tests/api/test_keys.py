@@ -284,6 +284,22 @@ async def test_a_machine_ends_a_call_on_the_record_under_its_keys_name(
     assert (await every(ada))[0]["last_used_at"] is not None
 
 
+async def test_a_machine_is_told_what_its_key_lacks_and_nothing_of_a_role(livemon_site: Site, ada: Browser):
+    await livemon_site.runtime.announce("call-1")
+    await livemon_site.call("call-1")
+    key = await make(ada, rights=["watch"])
+    async with livemon_site.machine(key["key"]) as machine:
+        answers = [
+            await machine.post(f"/calls/call-1/{act}", json={"sdp": "v=0"}) for act in ("end", "listen", "take-over")
+        ]
+    for answer in answers:
+        assert refused(answer) == (403, "forbidden")
+        said = answer.json()["error"]["message"]
+        assert said.startswith("This API key does not include ")
+        assert said.endswith("for a key that does.")
+        assert "role" not in said
+
+
 async def test_a_machine_makes_no_keys_and_sees_no_audit_log(livemon_site: Site, ada: Browser):
     key = await make(ada, rights=["watch", "read", "unmasked", "listen", "take_over", "end"])
     async with livemon_site.machine(key["key"]) as machine:

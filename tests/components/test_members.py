@@ -252,6 +252,13 @@ async def test_an_invitation_gives_a_link_once_and_is_then_open(stage: Stage) ->
     await expect(page.get_by_test_id("invite-name")).to_have_value("")
 
 
+async def test_an_invitation_made_just_now_says_its_seven_days(stage: Stage) -> None:
+    made = [invitation("i1", "Sam", expires_at=NOW + 7 * DAY - 900), invitation("i2", "Jo", expires_at=NOW + 90_000)]
+    await opened(stage, "Members", members=[member("u-ada", "Ada", "admin", you=True)], invitations=made)
+    await expect(stage.page.get_by_test_id("invitation").first).to_contain_text("expires in 7 days")
+    await expect(stage.page.get_by_test_id("invitation").last).to_contain_text("expires in 2 minutes")
+
+
 async def test_an_invitation_that_was_refused_keeps_what_was_filled_in_and_says_why(stage: Stage) -> None:
     office = await members(stage)
     page = stage.page

@@ -35,6 +35,18 @@ def test_the_role_is_the_one_that_was_said(running):
     assert use(running, printed(running, "--name", "Bob", "--role", "member")) == {"next": "/"}
 
 
+def test_that_it_leads_into_other_workspaces_too_is_said(running):
+    """In each that somebody belongs to, whoever has the link is that person."""
+    assert running.run("add-workspace", "sales")[0] == 0
+    printed(running, "--name", "Noa Both", "--role", "developer")
+    code, said = running.run("sign-in-link", "--name", "noa both", "--role", "member", "--workspace", "sales")
+    assert code == 0
+    warning, link = said.splitlines()
+    assert warning.startswith("Warning: ")
+    assert warning.endswith("can switch to other workspaces too: default (as developer).")
+    assert link.startswith(f"{running.url}/sign-in#token=")
+
+
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from livemon.access import invitations
 from livemon.access.roles import Role
 from livemon.access.sign_in_limits import MOST
 from livemon.store.audit.errors import NotRecorded
@@ -47,6 +48,7 @@ async def test_whoever_has_the_link_sees_what_it_is_for(ada, new):
         "role": "developer",
         "name": "New",
         "providers": [{"slug": "own", "label": "Company"}],
+        "you": None,
     }
     assert answer.headers["cache-control"] == "no-store"
 
@@ -75,6 +77,20 @@ async def test_one_that_was_used_is_not_taken_back_in_silence(ada, new):
     answer = await ada.post(f"/invitations/{open_['id']}/revoke")
     assert code(answer) == (409, "already_used")
     assert "Nina has used" in answer.json()["error"]["message"]
+
+
+async def test_a_workspace_has_no_more_than_so_many_open_ones(store, audit, ada, new, monkeypatch):
+    monkeypatch.setattr(invitations, "MOST", 2)
+    token = await invite(ada)
+    await invite(ada)
+    answer = await ada.post("/invitations", {"role": "member", "name": "Third"})
+    assert code(answer) == (409, "too_many_invitations")
+    assert "2 open invitations" in answer.json()["error"]["message"]
+    refused = ("invitation", "refused", "Chief", "", {"reason": "too_many_invitations"})
+    assert refused in await recorded(audit, store)
+    assert len(await rows(store, Invitation)) == 2
+    await accept(new, token)
+    await invite(ada, name="Third")
 
 
 # ---- accepted by a name
