@@ -5,10 +5,12 @@ import asyncio
 import httpx
 import pytest
 
-from livemon.access import members
+from livemon.access import invitations, members
+from livemon.access.administration import Administration
 from livemon.access.guard import COOKIE
 from livemon.access.roles import Role
 from livemon.access.sessions import session_id_of
+from livemon.access.workspaces import add_workspace
 from livemon.api.workspaces import MAX_BODY
 from livemon_runtime import Runtime
 from tests.api import test_take_over
@@ -45,6 +47,14 @@ def after(browser: Browser, answer: httpx.Response) -> Browser:
 
 async def go(browser: Browser, slug: str) -> httpx.Response:
     return await browser.post("/workspace", json={"slug": slug})
+
+
+async def invitation_elsewhere(site: Site) -> str:
+    """The token of one into a third workspace."""
+    await add_workspace(site.store, "third")
+    person = await site.sessions.person((await site.sign_in("Eve", workspace="third")).session_id)
+    assert person is not None
+    return (await invitations.invite(Administration(site.store, site.audit, person, ""), Role.MEMBER, ""))[1]
 
 
 async def test_somebody_is_told_their_own_workspaces_and_no_others(two_workspaces: Site):
@@ -161,6 +171,8 @@ async def test_whoever_has_a_call_stays_and_a_second_device_may_go(
         answer = await go(desk, "other")
         assert refused(answer) == (409, "talking")
         assert "the caller would hear nobody" in answer.json()["error"]["message"]
+        joining = await desk.post("/join/as-me", json={"token": await invitation_elsewhere(livemon_site)})
+        assert refused(joining) == (409, "talking")
         assert (await go(tablet, "other")).status_code == 200
         bot.call.end("user_hangup")
         await state(socket, "ended")

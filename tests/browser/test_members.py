@@ -1,5 +1,6 @@
 """Who may enter, from an Admin's page to other people's browsers: invited, given a role, signed out, kept out."""
 
+import asyncio
 import time
 
 import pytest
@@ -111,6 +112,34 @@ async def test_a_name_that_is_taken_is_refused_and_another_one_joins(
     await elsewhere.get_by_test_id("join-accept").click()
     await elsewhere.wait_for_url("**/live")
     await expect(row(admin, "Ada the Second")).to_be_visible()
+
+
+async def test_who_is_signed_in_joins_as_themselves_and_keeps_what_they_had(
+    livemon: LivemonProcess, sign_in: SignIn, elsewhere: Page
+) -> None:
+    code, said = await asyncio.to_thread(livemon.run, "add-workspace", "northwind")
+    assert code == 0, said
+    admin = await sign_in(livemon, "Ada")
+    await open_members(admin)
+    link = await invite(admin, "Whoever", Role.DEVELOPER)
+    value = await livemon.cookie("Kim Both", Role.MEMBER, "northwind")
+    await elsewhere.context.add_cookies([{"name": "livemon_session", "value": value, "url": livemon.url}])
+    await elsewhere.goto(link)
+    await expect(elsewhere.get_by_test_id("join-as-me")).to_have_text("Join as Kim Both")
+    await expect_no_complaints(elsewhere)
+    await elsewhere.get_by_test_id("join-as-me").click()
+    await elsewhere.wait_for_url("**/live")
+    await LivePage(elsewhere).is_live()
+    await expect(row(admin, "Kim Both")).to_have_attribute("data-role", "developer")
+    places = (await (await elsewhere.request.get("/workspaces")).json())["workspaces"]
+    assert {one["slug"]: (one["role"], one["current"]) for one in places} == {
+        "default": ("developer", True),
+        "northwind": ("member", False),
+    }
+    again = await invite(admin, "Whoever else", Role.MEMBER)
+    await elsewhere.goto(again)
+    await expect(elsewhere.get_by_test_id("join-you")).to_contain_text("who is a member there")
+    await expect(elsewhere.get_by_test_id("join-as-me")).to_be_hidden()
 
 
 async def test_an_invitation_that_was_revoked_lets_nobody_in(

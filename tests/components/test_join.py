@@ -15,7 +15,7 @@ PROVIDERS = [{"slug": "company", "label": "Example Inc."}, {"slug": "other", "la
 
 
 def invited(**fields: Any) -> tuple[int, dict[str, Any]]:
-    return 200, {"workspace": "Northwind", "role": "developer", "name": "Sam", "providers": [], **fields}
+    return 200, {"workspace": "Northwind", "role": "developer", "name": "Sam", "providers": [], "you": None, **fields}
 
 
 async def joining(stage: Stage, look: tuple[int, Any], token: str = "#token=secret") -> Office:
@@ -36,6 +36,7 @@ async def test_it_says_where_to_and_as_what_and_the_token_leaves_the_address(sta
     await expect(page.get_by_test_id("join-invited")).to_contain_text("<i>North</i>")
     await expect(page.get_by_test_id("join-invited")).to_contain_text("Developer")
     await expect(page.get_by_test_id("join-name")).to_have_value("Sam")
+    await expect(page.get_by_test_id("join-you")).to_be_hidden()
     await expect(page.get_by_test_id("join-problem")).to_be_hidden()
     assert page.url == f"{stage.address}join"
     assert office.acts == [("/join/look", {"token": "secret"})]
@@ -52,6 +53,32 @@ async def test_one_joins_by_a_name(stage: Stage) -> None:
     office.may_answer.set()
     await page.wait_for_url(f"{stage.address}sign-in")
     assert office.acts[1:] == [("/join/accept", {"token": "secret", "name": "Sam Okafor"})]
+
+
+async def test_who_is_signed_in_joins_as_themselves_and_reads_as_whom(stage: Stage) -> None:
+    office = await joining(stage, invited(you={"name": "<b>Bo</b>", "member": False}, providers=PROVIDERS))
+    page, as_me = stage.page, stage.page.get_by_test_id("join-as-me")
+    await expect(page.get_by_test_id("join-you")).to_contain_text("You are signed in in this browser as <b>Bo</b>")
+    await expect(as_me).to_have_text("Join as <b>Bo</b>")
+    await expect(page.get_by_test_id("join-name")).to_be_hidden()
+    office.refuse("/join/as-me", "by_provider", "Join with Example Inc. instead.")
+    await as_me.click()
+    await expect(problem(page, "by_provider")).to_contain_text("Join with Example Inc. instead.")
+    office.answers["/join/as-me"] = (200, {"next": "/sign-in"})
+    await as_me.click()
+    await page.wait_for_url(f"{stage.address}sign-in")
+    assert office.acts[1:] == [("/join/as-me", {"token": "secret"})] * 2
+
+
+async def test_a_member_of_that_workspace_reads_so_and_may_join_as_somebody_else(stage: Stage) -> None:
+    office = await joining(stage, invited(you={"name": "Bo", "member": True}))
+    page = stage.page
+    await expect(page.get_by_test_id("join-you")).to_contain_text("who is a member there")
+    await expect(page.get_by_test_id("join-as-me")).to_be_hidden()
+    await page.get_by_text(TEXTS["join.other"]).click()
+    office.answers["/join/accept"] = (200, {"next": "/sign-in"})
+    await page.get_by_test_id("join-accept").click()
+    await page.wait_for_url(f"{stage.address}sign-in")
 
 
 async def test_joining_leads_to_no_other_server(stage: Stage) -> None:

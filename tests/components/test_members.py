@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from livemon.texts import TEXTS, say
-from tests.components.admission import CHROME_ON_ANDROID, NOW, Office, invitation, member, opened, session
+from tests.components.admission import CHROME_ON_ANDROID, DAY, NOW, Office, invitation, member, opened, session
 from tests.components.conftest import DESKTOP, Server, Stage, staged
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -254,7 +254,7 @@ async def test_an_invitation_gives_a_link_once_and_is_then_open(stage: Stage) ->
 
 async def test_an_invitation_made_just_now_says_its_seven_days(stage: Stage) -> None:
     made = [invitation("i1", "Sam", expires_at=NOW + 7 * DAY - 900), invitation("i2", "Jo", expires_at=NOW + 90_000)]
-    await opened(stage, "Members", members=[member("u-ada", "Ada", "admin", you=True)], invitations=made)
+    await members(stage, invitations=made)
     await expect(stage.page.get_by_test_id("invitation").first).to_contain_text("expires in 7 days")
     await expect(stage.page.get_by_test_id("invitation").last).to_contain_text("expires in 2 minutes")
 

@@ -248,10 +248,14 @@ async def test_who_has_lost_the_groups_is_recorded_as_removed(store, app_with, o
     async with made.client:
         own.claims |= {"groups": ["bosses"]}
         await made.sign_in(own)
+        await made.client.post("/invitations", json={"role": "member", "name": "Left behind"})
         own.claims |= {"groups": []}
         assert problem(await made.sign_in(own)) == "not_admitted"
     facts = {"from": "admin", "to": "none", "by": "own"}
-    assert ("role", "done", "Ada", "Ada", facts) in await recorded(audit, store)
+    written = await recorded(audit, store)
+    assert ("role", "done", "Ada", "Ada", facts) in written
+    facts = {"reason": "revoked", "role": "member", "by": "own"}
+    assert ("invitation", "done", "Ada", "Left behind", facts) in written
 
 
 async def test_a_new_role_at_the_provider_changes_the_cookie_of_the_persons_other_browser(app_with, own):
