@@ -75,7 +75,7 @@ async def test_a_member_of_that_workspace_reads_so_and_may_join_as_somebody_else
     page = stage.page
     await expect(page.get_by_test_id("join-you")).to_contain_text("who is a member there")
     await expect(page.get_by_test_id("join-as-me")).to_be_hidden()
-    await page.get_by_text(TEXTS["join.other"]).click()
+    await page.get_by_text(TEXTS["join.other"], exact=True).click()
     office.answers["/join/accept"] = (200, {"next": "/sign-in"})
     await page.get_by_test_id("join-accept").click()
     await page.wait_for_url(f"{stage.address}sign-in")
