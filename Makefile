@@ -17,7 +17,7 @@ serve: .venv/.run ## start livemon with nothing but what you configured
 sign-in-link: .venv/.run ## print a link that signs you in, once (ARGS="--name Maya --role developer" for somebody else)
 	@.venv/bin/livemon sign-in-link $(ARGS)
 
-test: .venv/.dev chromium postgresql ## run every test (ARGS="tests/calls -k tombstone" for some)
+test: .venv/.dev chromium postgresql node ## run every test (ARGS="tests/calls -k tombstone" for some)
 	@$(if $(ARGS),$(python) -m pytest $(ARGS),scripts/test)
 
 lint: .venv/.dev types ## style, types and the arrows between packages
@@ -35,7 +35,7 @@ format: .venv/.dev ## bring the Python files into shape
 bench: .venv/.dev chromium ## measure the list against its rivals (ARGS="transcript", "listen" or "take-over" for the others)
 	@.venv/bin/livemon bench $(or $(ARGS),list)
 
-mutants: .venv/.dev chromium postgresql ## break livemon on purpose, and see that the tests notice
+mutants: .venv/.dev chromium postgresql node ## break livemon on purpose, and see that the tests notice
 	@$(python) tests/mutants/run.py $(ARGS)
 
 wheels: .venv/.dev ## build both distributions into dist/
@@ -53,9 +53,12 @@ clean: ## remove what was installed and built here (data stays)
 .venv/.dev: requirements-dev.txt requirements-build.txt pyproject.toml runtime/pyproject.toml
 	@scripts/sync dev
 
-.PHONY: chromium postgresql
+.PHONY: chromium postgresql node
 chromium: # and what Playwright's own program needs
 	@command -v chromium >/dev/null && /sbin/ldconfig -p | grep -q libatomic.so.1 || scripts/install-debian chromium fonts-dejavu-core libatomic1
 
 postgresql: # the programs alone: the tests start servers of their own
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || scripts/install-postgresql
+
+node: # for the example of a runtime in JavaScript, whose tests fetch its dependencies by npm
+	@command -v node >/dev/null && command -v npm >/dev/null || scripts/install-debian nodejs npm

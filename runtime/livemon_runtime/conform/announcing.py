@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 import time
-from typing import Any
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,7 +33,7 @@ async def _runtime(it: Examination) -> None:
     key = subject.keys.runtime(subject.runtime_id)
     told: bytes | None = await subject.redis.get(key)
     info = parsed((told or b"").decode(errors="replace"))
-    fits = isinstance(info, dict) and isinstance(info.get("name"), str) and isinstance(info.get("version"), str)
+    fits = isinstance(info.get("name"), str) and isinstance(info.get("version"), str)
     report.check(
         "runtime.key", fits and info.get("protocol") == 1, f"{key} is {(told or b'').decode(errors='replace')!r}"
     )
@@ -52,10 +52,11 @@ async def _call(it: Examination) -> None:
     if data.get("call_id") != subject.call_id:
         wrong = wrong or f"call_id is {data.get('call_id')!r} in the hash of {subject.call_id}"
     report.check("call.fields", not wrong, wrong)
-    capabilities = data.get("capabilities", [])
-    named = isinstance(capabilities, list) and set(map(str, capabilities)) <= _KNOWN
+    capabilities: Any = data.get("capabilities", [])
+    listed = cast("list[Any]", capabilities) if isinstance(capabilities, list) else ["no list"]
+    named = set(map(str, listed)) <= _KNOWN
     report.check("call.capabilities", named, f"capabilities is {capabilities!r}")
-    audible = "audio" in data or not (named and {"listen", "take_over"} & set(capabilities))
+    audible = "audio" in data or not (named and {"listen", "take_over"} & set(map(str, listed)))
     report.check("call.audio", audible, f"capabilities is {capabilities!r}, and there is no audio")
     score = await subject.redis.zscore(subject.keys.calls, subject.call_id)
     start = data.get("start_timestamp")
@@ -74,7 +75,7 @@ async def _event(it: Examination, incarnation: str) -> None:
 
     found = await within(SOON_S, look)
     started = [event for event in found if event.get("type") == "call_started"]
-    wrong = wrong_in(CALL_STATE, started[0].get("data", "")) if started else "no call_started event of this incarnation"
+    wrong = wrong_event(started[0]) if started else "no call_started event of this incarnation"
     report_age = await it.subject.now() - int((await it.subject.data()).get("start_timestamp") or 0)
     if not started and report_age > EXPIRE_AFTER_END_S * 1000:
         it.report.untried("Its events are trimmed by now: the call began more than an hour ago.", "call.event")
@@ -100,7 +101,7 @@ async def _members(it: Examination) -> None:
     """A call that stands as the runtime's, and that it does not know."""
     subject, report = it.subject, it.report
     members = subject.keys.runtime_calls(subject.runtime_id)
-    present: bool = await subject.redis.sismember(members, subject.call_id)  # pyright: ignore[reportGeneralTypeIssues]
+    present: bool = await subject.redis.sismember(members, subject.call_id)
     ttl = await subject.redis.ttl(members)
     report.check("runtime.calls_expiry", 0 <= ttl <= EXPIRE_AFTER_END_S, f"TTL {members} answers {ttl}")
     stranger = f"conform-{secrets.token_hex(8)}"
@@ -114,12 +115,12 @@ async def _members(it: Examination) -> None:
 
     async def ended() -> bool:
         score = await subject.redis.zscore(subject.keys.calls, stranger)
-        member: bool = await subject.redis.sismember(members, stranger)  # pyright: ignore[reportGeneralTypeIssues]
+        member: bool = await subject.redis.sismember(members, stranger)
         return score is None and not member
 
     gone = await within(A_BEAT_S, ended)
     await subject.redis.zrem(subject.keys.calls, stranger)
-    await subject.redis.srem(members, stranger)  # pyright: ignore[reportGeneralTypeIssues]
+    await subject.redis.srem(members, stranger)
     await subject.redis.expire(subject.keys.call(stranger), 60)
     if not present:
         report.broken("runtime.calls", f"{subject.call_id} is not in {members}")
@@ -134,11 +135,20 @@ def _transcript(subject: Subject) -> str:
     return subject.keys.transcript(subject.call_id)
 
 
-def wrong_in(message: TypeAdapter[Any], json: str) -> str:
-    """What is wrong with it, empty if nothing is. Numbers are numbers here, and not strings of digits."""
+def wrong_event(event: dict[str, str]) -> str:
+    """What is wrong with the `data` of an event about a call, but for the call and the id in it; empty if nothing is."""
+    return wrong_in(CALL_STATE, event.get("data", ""), but=("call", "runtime"))
+
+
+def wrong_in(message: TypeAdapter[Any], json: str, but: tuple[str, ...] = ()) -> str:
+    """What is wrong with it, leaving out some fields; empty if nothing is. A string of digits is no number here."""
     try:
         message.validate_json(json, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        found = [
+            one
+            for one in error.errors(include_url=False, include_input=False)
+            if one["loc"][:1] not in {(name,) for name in but}
+        ]
+        return f"{'.'.join(map(str, found[0]['loc']))}: {found[0]['msg']}" if found else ""
     return ""

@@ -8,13 +8,18 @@ from .listening import listen
 from .subject import SOON_S, Claim, within
 
 
-async def examine(it: Examination) -> None:
+async def examine(it: Examination) -> bool:
+    """Answers whether the agent has the call still: nothing can be claimed after a claim that was wrongly accepted."""
     withdrawn = await it.subject.claim(withdrawn=True)
     await _no(it, "claim.withdrawn", withdrawn, await it.subject.result(withdrawn.command_id), ("refused", "too_late"))
+    if await it.subject.controller():
+        return False
     late = await it.subject.claim(lasts_ms=-1_000)
     await _no(it, "claim.late", late, await it.subject.result(late.command_id), ("too_late",))
     await it.subject.withdraw(late)
-    await _refused(it)
+    if not await it.subject.controller():
+        await _refused(it)
+    return not await it.subject.controller()
 
 
 async def _refused(it: Examination) -> None:
@@ -39,7 +44,7 @@ async def _no(it: Examination, rule: str, claim: Claim, result: dict[str, Any] |
     it.report.check(
         rule, good, f"the result was {result}, then the status {status}, the controller {controller or 'none'}"
     )
-    if heard:
+    if heard and not controller:
         it.report.broken("claim.channel", f"somebody hears the channel of a claim that was not accepted ({rule})")
     if good and it.codecs:
         await listen(it)

@@ -1,7 +1,7 @@
 """Commands that end nothing: how they are answered, and that they are done once and in time."""
 
 import secrets
-from typing import Any
+from typing import Any, cast
 
 from .examination import Examination
 from .subject import NAME, SOON_S, parsed, within
@@ -29,7 +29,11 @@ async def examine(it: Examination) -> None:
 async def _inject(it: Examination) -> None:
     subject, report = it.subject, it.report
     hint = f"Conformance {secrets.token_hex(4)}"
-    command = {"command_id": f"conform-{secrets.token_hex(8)}", "content": hint, "trigger_response": False}
+    command: dict[str, Any] = {
+        "command_id": f"conform-{secrets.token_hex(8)}",
+        "content": hint,
+        "trigger_response": False,
+    }
     result = await subject.ask("inject", **command)
 
     async def entered() -> list[dict[str, Any]]:
@@ -50,7 +54,7 @@ async def _inject(it: Examination) -> None:
 
 
 async def _hints(it: Examination, hint: str) -> list[dict[str, Any]]:
-    entries = [parsed(data) or {} for _, data in await it.subject.entries()]
+    entries = [parsed(data) for _, data in await it.subject.entries()]
     return [entry for entry in entries if entry.get("role") == "injected" and entry.get("content") == hint]
 
 
@@ -80,5 +84,7 @@ async def _unsupported(it: Examination) -> None:
 
 def code_of(result: dict[str, Any] | None) -> str:
     """The result's error code, empty if it is `ok` or has none."""
-    error = (result or {}).get("error")
-    return str(error.get("code", "")) if isinstance(error, dict) and not (result or {}).get("ok") else ""
+    if not result or result.get("ok"):
+        return ""
+    error: Any = result.get("error")
+    return str(cast("dict[str, Any]", error).get("code", "")) if isinstance(error, dict) else ""

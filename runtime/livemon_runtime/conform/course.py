@@ -1,14 +1,14 @@
 """The course of an examination: one call for almost all of it, which ends with it, and a second one to end by command."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
 from ..keys import Keys
 from . import announcing, commanding, emptying, ending, listening, taking_over, telling, transcribing
+from .beside import beside
 from .ears import Ears
 from .examination import VOICES, Examination, find_call, rules
 from .report import Report
@@ -59,20 +59,15 @@ async def examine(url: str, wanted: Wanted, say: Callable[[str], None]) -> Repor
 
 
 @contextlib.asynccontextmanager
-async def _looking_at(subject: Subject, report: Report, wanted: Wanted) -> AsyncIterator[Examination]:
+async def _looking_at(subject: Subject, report: Report, wanted: Wanted) -> AsyncGenerator[Examination]:
     """Its events and channels are followed as long as the block lasts."""
     it = Examination(subject, report, Ears(subject.redis), wanted.refused_user)
     await it.read_codecs()
-    following = asyncio.create_task(subject.follow_events())
     channels = (subject.keys.partials(subject.call_id), *(it.channel(voice) for voice in VOICES))
-    try:
-        async with it.ears.on(*channels):
-            yield it
-            if "events" in wanted.groups:
-                await telling.examine(it)
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+    async with beside(subject.follow_events), it.ears.on(*channels):
+        yield it
+        if "events" in wanted.groups:
+            await telling.examine(it)
 
 
 async def _most(it: Examination, wanted: Wanted, say: Callable[[str], None]) -> None:

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from redis.asyncio import Redis
+
+from .beside import beside
 
 _MOST_KEPT = 20_000
 
@@ -20,19 +22,17 @@ class Ears:
         self.heard: defaultdict[str, deque[tuple[float, bytes]]] = defaultdict(lambda: deque(maxlen=_MOST_KEPT))
 
     @contextlib.asynccontextmanager
-    async def on(self, *channels: str) -> AsyncIterator["Ears"]:
+    async def on(self, *channels: str) -> AsyncGenerator["Ears"]:
         """Hears these as long as the block lasts."""
         await self._pubsub.ssubscribe(*channels)
-        task = asyncio.create_task(self._hear())
         try:
-            yield self
+            async with beside(self._hear):
+                yield self
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
             await self._pubsub.aclose()
 
-    async def _hear(self) -> None:
-        while True:
+    async def _hear(self, over: asyncio.Event) -> None:
+        while not over.is_set():
             message = await self._pubsub.get_message(timeout=1)
             if message:
                 self.heard[message["channel"].decode()].append((time.monotonic(), message["data"]))

@@ -9,6 +9,9 @@ from typing import Any
 from .examination import Examination, rules
 from .subject import A_BEAT_S, SOON_S, Claim, parsed, within
 
+_LASTING = ("call_id", "call_type", "direction", "from_number", "to_number", "start_timestamp", "call_status", "audio")
+"""What does not change of a call while somebody has it."""
+
 
 class ForeignKeys(Exception):
     """There is something in the database that is not livemon's."""
@@ -54,14 +57,15 @@ async def examine(it: Examination, claim: Claim) -> None:
 
 
 async def _announced(it: Examination, before: dict[str, str], after: dict[str, str], seconds: float) -> None:
-    async def look() -> list[Any]:
+    async def look() -> list[dict[str, Any]]:
         started = [event for event in it.subject.events if event.get("type") == "call_started"]
         return [parsed(event.get("data")) for event in started if event.get("incarnation") == after["incarnation"]]
 
     events = await within(SOON_S, look)
-    resumed = bool(events) and isinstance(events[0], dict) and events[0].get("resumed") is True
+    resumed = bool(events) and events[0].get("resumed") is True
     new = after["incarnation"] != before.get("incarnation")
-    same = parsed(after.get("data")) == parsed(before.get("data"))
+    was, became = (parsed(stored.get("data")) for stored in (before, after))
+    same = all(was.get(name) == became.get(name) for name in _LASTING)
     seen = (
         f"after {seconds:.1f} s: the incarnation is {'new' if new else 'the old one'}, resumed is {resumed}, "
         f"the call is {'as it was' if same else 'another: ' + after.get('data', '')}"
@@ -74,7 +78,7 @@ async def _runtime(it: Examination) -> None:
 
     async def back() -> bool:
         members = subject.keys.runtime_calls(subject.runtime_id)
-        member: bool = await subject.redis.sismember(members, subject.call_id)  # pyright: ignore[reportGeneralTypeIssues]
+        member: bool = await subject.redis.sismember(members, subject.call_id)
         score = await subject.redis.zscore(subject.keys.calls, subject.call_id)
         return (
             bool(await subject.redis.exists(subject.keys.runtime(subject.runtime_id))) and member and score is not None

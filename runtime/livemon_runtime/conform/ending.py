@@ -39,7 +39,7 @@ async def _kept(it: Examination) -> None:
     subject, report = it.subject, it.report
     members = subject.keys.runtime_calls(subject.runtime_id)
     score = await subject.redis.zscore(subject.keys.calls, subject.call_id)
-    member: bool = await subject.redis.sismember(members, subject.call_id)  # pyright: ignore[reportGeneralTypeIssues]
+    member: bool = await subject.redis.sismember(members, subject.call_id)
     seen = f"it is {'still' if score is not None else 'not'} in {subject.keys.calls}, {'still' if member else 'not'} in {members}"
     report.check("end.index", score is None and not member, seen)
     keys = (subject.keys.call(subject.call_id), subject.keys.transcript(subject.call_id))

@@ -2,8 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-
-from redis.asyncio import Redis
+from typing import Any, cast
 
 from ..codecs import Codec
 from ..keys import Keys, Voice
@@ -29,8 +28,8 @@ class Examination:
     """By voice; empty for a call without audio."""
 
     async def read_codecs(self) -> None:
-        audio = (await self.subject.data()).get("audio")
-        said = audio if isinstance(audio, dict) else {}
+        audio: Any = (await self.subject.data()).get("audio")
+        said = cast("dict[str, Any]", audio) if isinstance(audio, dict) else {}
         known = {codec.value for codec in Codec}
         self.codecs = {name: Codec(codec) for name, codec in said.items() if codec in known}
         if "caller" in self.codecs:
@@ -53,7 +52,7 @@ class Examination:
 
 
 async def find_call(
-    redis: Redis, keys: Keys, *, runtime: str = "", call_id: str = "", passed_over: set[str], seconds: float
+    redis: Any, keys: Keys, *, runtime: str = "", call_id: str = "", passed_over: set[str], seconds: float
 ) -> Subject | None:
     """The newest live call that is the agent's still, None if there is none in time. `runtime`: an id or a name."""
 
@@ -70,8 +69,8 @@ async def find_call(
     return await within(seconds, look)
 
 
-async def _runtime_of(redis: Redis, keys: Keys, call_id: str) -> str:
-    found: bytes | None = await redis.hget(keys.call(call_id), "runtime")  # pyright: ignore[reportGeneralTypeIssues]
+async def _runtime_of(redis: Any, keys: Keys, call_id: str) -> str:
+    found: bytes | None = await redis.hget(keys.call(call_id), "runtime")
     return (found or b"").decode(errors="replace")
 
 

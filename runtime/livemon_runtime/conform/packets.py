@@ -1,5 +1,6 @@
 """What is wrong with one voice's packets, as they came (docs/protocol.md, «Audio»). Pure."""
 
+from itertools import pairwise
 from statistics import median
 
 from ..codecs import Codec
@@ -35,7 +36,7 @@ def faults(codec: Codec, came: Came) -> dict[str, str]:
 
 
 def _order(codec: Codec, packets: list[tuple[float, RtpPacket]]) -> dict[str, str]:
-    for (_, one), (_, two) in zip(packets, packets[1:], strict=False):
+    for (_, one), (_, two) in pairwise(packets):
         if two.sequence != (one.sequence + 1) & 0xFFFF:
             return {"rtp.sequence": f"{two.sequence} came after {one.sequence}"}
         gone, lasted = (two.timestamp - one.timestamp) & 0xFFFFFFFF, ticks(codec, one.payload)

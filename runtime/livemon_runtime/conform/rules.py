@@ -44,7 +44,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "rtp.pace": "RTP time runs with the clock",
     },
     "commands": {
-        "command.not_found": "The runtime answers with a `command_result` event `{command_id, call_id, ok, error: {code, message}}`",
+        "command.not_found": "The runtime answers with a `command_result` event",
         "command.deadline": "One past its deadline, or with an id done in the last 10 minutes, has no effect",
         "command.repeated": "has no effect but to have its result repeated",
         "inject": "it then enters it into the transcript as `injected`",
@@ -80,8 +80,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "events": {
         "events.rev": "the hash, its `rev` + 1, the index, and one event with the new `rev` and the call as it now is",
-        "events.fields": "`type` (`call_started`, `call_updated`, `call_ended`, `command_result`), `call_id`, `incarnation`, `rev`,"
-        " `data`",
+        "events.fields": "`type` (`call_started`, `call_updated`, `call_ended`, `command_result`), `call_id`, `incarnation`",
     },
 }
 

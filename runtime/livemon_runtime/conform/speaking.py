@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from redis.asyncio import Redis
 
 from ..codecs import Codec
 from ..rtp import RtpPacket
+from .beside import beside
 
 _OPUS_SILENCE = bytes.fromhex("f8fffe")
 _G711_SILENCE = {Codec.PCMU: b"\xff", Codec.PCMA: b"\xd5"}
@@ -22,21 +23,17 @@ def silence(codec: Codec) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def speaking(redis: Redis, channel: str, codec: Codec) -> AsyncIterator[None]:
+async def speaking(redis: Redis, channel: str, codec: Codec) -> AsyncGenerator[None]:
     """Speaks on that channel as long as the block lasts."""
-    task = asyncio.create_task(_speak(redis, channel, codec))
-    try:
+    async with beside(lambda over: _speak(redis, channel, codec, over)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
-async def _speak(redis: Redis, channel: str, codec: Codec) -> None:
+async def _speak(redis: Redis, channel: str, codec: Codec, over: asyncio.Event) -> None:
     form, payload, ssrc, n = codec.form, silence(codec), secrets.randbits(32), 0
     loop = asyncio.get_running_loop()
     due = loop.time()
-    while True:
+    while not over.is_set():
         packet = RtpPacket(
             form.payload_type, n & 0xFFFF, n * form.packet_ticks & 0xFFFFFFFF, ssrc, payload, marker=n == 0
         )

@@ -7,9 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any, TypeVar
-
-from redis.asyncio import Redis
+from typing import Any, TypeVar, cast
 
 from ..keys import Keys
 from ..protocol import COMMAND_DEADLINE_MS, COMMANDS_KEPT
@@ -26,17 +24,19 @@ USER, NAME = "conform", "Conformance"
 async def within(seconds: float, look: Callable[[], Awaitable[_T]]) -> _T:
     """What `look` answers as soon as that is something, or what it answers when the time is over."""
     until = time.monotonic() + seconds
-    while not (seen := await look()) and time.monotonic() < until:
+    while True:
+        if (seen := await look()) or time.monotonic() > until:
+            return seen
         await asyncio.sleep(0.05)
-    return seen
 
 
-def parsed(text: str | None) -> Any:
-    """The JSON's value, None for what is no JSON."""
+def parsed(text: str | bytes | None) -> dict[str, Any]:
+    """The JSON's object, empty for what is none."""
     try:
-        return json.loads(text or "null")
+        found = json.loads(text or "null")
     except ValueError:
-        return None
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 @dataclass
@@ -49,7 +49,8 @@ class Claim:
 
 @dataclass
 class Subject:
-    redis: Redis
+    redis: Any
+    """A `redis.asyncio.Redis`, which types its own methods in part only."""
     keys: Keys
     runtime_id: str
     call_id: str
@@ -63,18 +64,16 @@ class Subject:
 
     async def stored(self) -> dict[str, str]:
         """The call's hash as it is."""
-        answer: Any = await self.redis.hgetall(self.keys.call(self.call_id))  # pyright: ignore[reportGeneralTypeIssues]
+        answer: Any = await self.redis.hgetall(self.keys.call(self.call_id))
         return {name.decode(): value.decode(errors="replace") for name, value in answer.items()}
 
     async def data(self) -> dict[str, Any]:
         """The Call, empty if there is none."""
-        found = parsed((await self.stored()).get("data"))
-        return found if isinstance(found, dict) else {}
+        return parsed((await self.stored()).get("data"))
 
     async def controller(self) -> dict[str, Any]:
         """Who holds the call, empty if nobody does."""
-        found = parsed((await self.stored()).get("controller"))
-        return found if isinstance(found, dict) else {}
+        return parsed((await self.stored()).get("controller"))
 
     async def entries(self) -> list[tuple[str, str]]:
         """The transcript: (id, JSON)."""
@@ -84,10 +83,10 @@ class Subject:
     async def can(self, capability: str) -> bool:
         return capability in ((await self.data()).get("capabilities") or [])
 
-    async def follow_events(self) -> None:
-        """Take in this call's events until cancelled, from the oldest that Redis has."""
+    async def follow_events(self, over: asyncio.Event) -> None:
+        """Take in this call's events until it is `over`, from the oldest that Redis has."""
         cursor = "0"
-        while True:
+        while not over.is_set():
             answer: Any = await self.redis.xread({self.keys.events: cursor}, count=1_000, block=500)
             for entry_id, fields in answer[0][1] if answer else ():
                 cursor = entry_id.decode()
@@ -105,7 +104,7 @@ class Subject:
 
     async def send(self, kind: str, **fields: Any) -> str:
         """Send a command; answers its id."""
-        command = {
+        command: dict[str, Any] = {
             "type": kind,
             "command_id": f"conform-{secrets.token_hex(8)}",
             "call_id": self.call_id,
@@ -121,7 +120,7 @@ class Subject:
     def results(self, command_id: str) -> list[dict[str, Any]]:
         """Every result of that command so far."""
         found = [parsed(event.get("data")) for event in self.events if event.get("type") == "command_result"]
-        return [one for one in found if isinstance(one, dict) and one.get("command_id") == command_id]
+        return [one for one in found if one.get("command_id") == command_id]
 
     async def result(self, command_id: str, *, seconds: float = SOON_S, at_least: int = 1) -> dict[str, Any] | None:
         """The command's result, None if none comes."""
@@ -154,7 +153,7 @@ class Subject:
     async def _run(self, name: str, keys: list[str], *words: str | int) -> Any:
         common = (files("livemon_runtime") / "scripts" / "common.lua").read_text("utf-8")
         source = common + (files(__package__ or "") / f"{name}.lua").read_text("utf-8")
-        return await self.redis.eval(source, len(keys), *keys, *map(str, words))  # pyright: ignore[reportGeneralTypeIssues]
+        return await self.redis.eval(source, len(keys), *keys, *map(str, words))
 
     async def subscribers(self, claim: Claim) -> int:
         """How many hear that claim's supervisor."""

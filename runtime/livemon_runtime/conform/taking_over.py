@@ -27,10 +27,10 @@ async def examine(it: Examination, *, destructive: bool, grace: bool) -> None:
     if not it.codecs or not await it.subject.can("take_over"):
         it.report.untried("It has no `take_over` among its capabilities.", *rules("take-over"), *later)
         return
-    await claiming.examine(it)
+    if not await claiming.examine(it):
+        it.report.untried("A claim that does not stand was accepted.", *rules("take-over"), *later)
+        return
     claim = await it.subject.claim()
-    if await it.subject.subscribers(claim):
-        it.report.broken("claim.channel", "somebody hears the channel of a claim that was only just made")
     if not await _accepted(it, claim):
         it.report.untried("No claim was accepted.", *rules("take-over"), *later)
         return
@@ -127,7 +127,8 @@ async def _next(it: Examination, before: Claim) -> Claim:
     if await _accepted(it, claim, "accept.next"):
         joined = await claiming.is_heard(it, claim, True)
         left = await claiming.is_heard(it, before, False)
-        seen = f"the new claim's channel is {'heard' if joined else 'not heard'}, the old one's {'left' if left else 'still heard'}"
+        ways = "heard" if joined else "not heard", "left" if left else "still heard"
+        seen = f"the new claim's channel is {ways[0]}, the old one's {ways[1]}"
         it.report.check("accept.next", joined and left, seen)
     return claim
 

@@ -1,8 +1,9 @@
 """The events of a call, all of them: each change is told once, and in order."""
 
-from ..protocol import CALL_STATE, COMMAND_RESULT
-from .announcing import wrong_in
+from ..protocol import COMMAND_RESULT
+from .announcing import wrong_event, wrong_in
 from .examination import Examination
+from .subject import SOON_S, within
 
 _TYPES = frozenset({"call_started", "call_updated", "call_ended", "command_result"})
 _FIELDS = ("type", "call_id", "incarnation", "rev", "data")
@@ -18,26 +19,29 @@ def _fields(it: Examination) -> None:
     for event in it.subject.events:
         lacking = [name for name in _FIELDS if name not in event]
         kind = event.get("type", "")
-        model = COMMAND_RESULT if kind == "command_result" else CALL_STATE
         why = f"without {', '.join(lacking)}" if lacking else "" if kind in _TYPES else "an unknown type"
-        why = why or wrong_in(model, event.get("data", ""))
+        why = why or (wrong_in(COMMAND_RESULT, event["data"]) if kind == "command_result" else wrong_event(event))
         if why:
             it.report.broken("events.fields", f"{kind or 'an event'}: {why}")
     it.report.holds("events.fields")
 
 
 async def _revs(it: Examination) -> None:
-    last: dict[str, int] = {}
+    reached = await within(SOON_S, lambda: _told(it))
+    stored = await it.subject.stored()
+    it.report.check("events.rev", reached, f"the call reached rev {stored.get('rev')}, which no event told")
+
+
+async def _told(it: Examination) -> bool:
+    """Whether the call as it now stands was told; on the way, whether each rev is the one before and one."""
+    stored, last = await it.subject.stored(), dict[str, int]()
     for event in it.subject.events:
         rev, incarnation = event.get("rev", ""), event.get("incarnation", "")
         if event.get("type") == "command_result" or not rev.isdecimal():
             continue
-        expected = last.get(incarnation, int(rev) - 1 if event.get("type") != "call_started" else 0) + 1
-        if int(rev) != expected:
-            it.report.broken("events.rev", f"{event.get('type')} has rev {rev} where {expected} was due")
+        first = 1 if event.get("type") == "call_started" else int(rev)  # what was before may be trimmed
+        due = last[incarnation] + 1 if incarnation in last else first
+        if int(rev) != due:
+            it.report.broken("events.rev", f"{event.get('type')} has rev {rev} where {due} was due")
         last[incarnation] = int(rev)
-    stored = await it.subject.stored()
-    told = last.get(stored.get("incarnation", ""), 0)
-    it.report.check(
-        "events.rev", str(told) == stored.get("rev", "0"), f"rev {stored.get('rev')} was reached, and {told} told last"
-    )
+    return str(last.get(stored.get("incarnation", ""))) == stored.get("rev")

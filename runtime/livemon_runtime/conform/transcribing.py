@@ -1,13 +1,12 @@
 """The transcript as it grows, and the turns that are not final."""
 
-import asyncio
 import time
 
 from pydantic import ValidationError
 
 from ..protocol import ENTRY, Turn
 from .examination import Examination
-from .subject import parsed
+from .subject import parsed, within
 
 _PATIENCE_S = 20.0
 _RATE = 10
@@ -17,8 +16,7 @@ async def examine(it: Examination) -> None:
     """Wait for a turn whose partials were heard from their first to their last."""
     subject, report = it.subject, it.report
     channel, begun = subject.keys.partials(subject.call_id), time.monotonic()
-    while time.monotonic() < begun + _PATIENCE_S and not await _finished(it, channel, begun):
-        await asyncio.sleep(0.2)
+    await within(_PATIENCE_S, lambda: _finished(it, channel, begun))
     entries = await subject.entries()
     if not entries:
         report.untried("Nothing was said.", "transcript.ids", "transcript.entries", "transcript.final")
@@ -38,25 +36,25 @@ def _entries(it: Examination, entries: list[tuple[str, str]]) -> None:
     it.report.check("transcript.ids", ids == expected and first == 1, f"they are {', '.join(ids[:5])} …")
     wrong = [f"{entry_id}: {why}" for entry_id, data in entries if (why := _wrong(data))]
     it.report.check("transcript.entries", not wrong, "; ".join(wrong[:3]))
-    partial = [entry_id for entry_id, data in entries if (parsed(data) or {}).get("final") is False]
+    partial = [entry_id for entry_id, data in entries if parsed(data).get("final") is False]
     it.report.check("transcript.final", not partial, f"not final: {', '.join(partial[:5])}")
 
 
 async def _finished(it: Examination, channel: str, begun: float) -> bool:
     """Whether a turn that was heard as a partial is in the transcript, or was taken back."""
-    said = [parsed(data.decode(errors="replace")) or {} for _, data in it.ears.since(channel, begun)]
+    said = [parsed(data.decode(errors="replace")) for _, data in it.ears.since(channel, begun)]
     started, known = {one.get("id") for one in said}, await _ids(it)
     return any(one.get("retracted") for one in said) or bool(started & known)
 
 
 async def _ids(it: Examination) -> set[str]:
-    return {str((parsed(data) or {}).get("id")) for _, data in await it.subject.entries()}
+    return {str(parsed(data).get("id")) for _, data in await it.subject.entries()}
 
 
 async def _partials(it: Examination, partials: list[tuple[float, bytes]], entries: list[tuple[str, str]]) -> None:
     texts = [data.decode(errors="replace") for _, data in partials]
     wrong = [why for text in texts if (why := _wrong(text))]
-    said = [parsed(text) or {} for text in texts]
+    said = [parsed(text) for text in texts]
     ids = {one.get("id") for one in said}
     orphan = not ids & await _ids(it) and not any(one.get("retracted") for one in said)
     if orphan and not wrong:
@@ -76,6 +74,6 @@ def _wrong(data: str) -> str:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']} in {data[:200]}"
-    if isinstance(entry, Turn) and (parsed(data) or {}).get("final") is None:
+    if isinstance(entry, Turn) and parsed(data).get("final") is None:
         return f"a turn without final in {data[:200]}"
     return ""
