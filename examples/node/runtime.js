@@ -8,6 +8,14 @@ import { ask, connect, run } from "./redis.js";
 const REMEMBERED_MS = 600_000;
 const MOST_UNSENT = 200;
 
+function read(json) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
+
 export class Runtime {
   id = `rt-${randomBytes(8).toString("hex")}`;
   #calls = new Map();
@@ -129,7 +137,7 @@ export class Runtime {
       return;
     }
     const lost = { call_status: "error", end_timestamp: this.now(), disconnection_reason: "error_unknown_to_runtime" };
-    const last = this.#over.get(id) ?? JSON.stringify({ ...JSON.parse(data), ...lost });
+    const last = this.#over.get(id) ?? JSON.stringify({ ...read(data), call_id: id, ...lost });
     await run(this.redis, "end", [hash, this.calls, this.events, this.members, transcript, tap], id, incarnation, this.id, last);
   }
 
@@ -168,7 +176,8 @@ export class Runtime {
   }
 
   async #obey(data) {
-    const command = JSON.parse(data);
+    const command = read(data);
+    if (!command?.command_id) return console.error(`a command that is none: ${String(data).slice(0, 200)}`);
     for (const [id, { at }] of this.#done) if (this.now() - at > REMEMBERED_MS) this.#done.delete(id);
     const done = this.#done.get(command.command_id);
     if (done) return done.error === undefined ? undefined : this.#result(command, done.error);

@@ -13,7 +13,7 @@ import numpy as np
 from playwright.async_api import Page, expect
 
 from livemon_runtime import Audio, Call, Codec, Refusal, Runtime, Supervisor
-from tests.browser.live_page import LivePage, start_calls
+from tests.browser.live_page import LivePage, id_of, start_calls
 from tests.browser.speaking import speak
 from tests.media.call_source import loudest
 from tests.media.call_source import running as beside
@@ -163,8 +163,8 @@ class Desk(LivePage):
         self.mute = page.get_by_test_id("mute")
         self.paused = page.get_by_test_id("transcript-paused")
 
-    async def open_call(self, call: Call) -> None:
-        await self.open(f"/live/{call.call_id}")
+    async def open_call(self, call: Call | str) -> None:
+        await self.open(f"/live/{id_of(call)}")
         await self.has_open(call)
 
     async def takes_over(self) -> None:
