@@ -1,4 +1,4 @@
-"""The example of a runtime in Node keeps the whole protocol, seen from outside."""
+"""The example of a runtime in Node: outages and its end. That it keeps every rule is in test_conform.py."""
 
 import json
 import re
@@ -7,37 +7,15 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from livemon_runtime.conform.rules import SENTENCES
 from livemon_runtime.keys import Keys
 from tests.conftest import ValkeyProcess
 from tests.node_example import EXAMPLE, install, running
-from tests.runtime.conform_bot import REFUSED
 from tests.runtime.conftest import Livemon, eventually
-from tests.runtime.test_conform import conform
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return install(tmp_path_factory.mktemp("node"))
-
-
-async def test_it_keeps_every_rule(program: Path, own_valkey: ValkeyProcess):
-    options = (
-        "--redis",
-        own_valkey.url,
-        "--refused-user",
-        REFUSED,
-        "--destructive",
-        "--json",
-        "--runtime",
-        "node-example",
-    )
-    async with running(program, own_valkey.url, LIVEMON_REFUSES=REFUSED):
-        code, printed, _ = await conform(*options)
-    verdicts = {rule["rule"]: rule["verdict"] for rule in json.loads(printed)["rules"]}
-    assert set(verdicts) == set(SENTENCES)
-    assert {rule for rule, verdict in verdicts.items() if verdict != "holds"} == {"command.unsupported"}, printed
-    assert code == 0
 
 
 async def test_it_outlives_redis_and_tells_it_all_that_was_said_meanwhile(program: Path, own_valkey: ValkeyProcess):

@@ -74,17 +74,18 @@ def test_installed_from_its_wheels_livemon_starts_without_the_source_tree(wheels
         str(python),
     ]
     subprocess.run([*install, *map(str, wheels.glob("*.whl"))], check=True, timeout=180)
-    told = subprocess.run(
-        [environment / "bin" / "livemon", "--help"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": dependencies},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert told.returncode == 0, told.stderr
-    assert "demo" in told.stdout
+    for command, offered in (("livemon", "demo"), ("livemon-runtime", "conform")):
+        told = subprocess.run(
+            [environment / "bin" / command, "--help"],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": dependencies},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert told.returncode == 0, told.stderr
+        assert offered in told.stdout
     where = subprocess.run(
         [python, "-c", "import livemon, pages, components, livemon_runtime as r; print(livemon.__file__, r.__file__)"],
         cwd=tmp_path,

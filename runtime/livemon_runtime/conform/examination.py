@@ -9,7 +9,7 @@ from ..keys import Keys, Voice
 from .ears import Ears
 from .report import Report
 from .rules import GROUPS
-from .subject import Subject, within
+from .subject import Subject, parsed, within
 
 VOICES: tuple[Voice, Voice] = ("caller", "agent")
 
@@ -79,8 +79,8 @@ async def _fits(subject: Subject, runtime: str) -> bool:
         return False
     if runtime in ("", subject.runtime_id):
         return True
-    told: bytes | None = await subject.redis.get(subject.keys.runtime(subject.runtime_id))
-    return f'"name":"{runtime}"' in (told or b"").decode(errors="replace").replace(" ", "")
+    told = parsed(await subject.redis.get(subject.keys.runtime(subject.runtime_id)))
+    return told.get("name") == runtime
 
 
 def rules(group: str) -> tuple[str, ...]:
