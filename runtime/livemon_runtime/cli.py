@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from redis.exceptions import RedisError
 
-from .conform.course import NoCall, Wanted, examine
+from .conform.course import NoCall, SeveralRuntimes, Wanted, examine
 from .conform.emptying import ForeignKeys
 from .conform.rules import GROUPS
 from .errors import LivemonError
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     add = conform.add_argument
     add("--redis", metavar="URL", default="redis://127.0.0.1:6379/0", help="where the runtime and livemon meet")
     add("--workspace", default="default", help="its slug (default: default)")
-    add("--runtime", metavar="ID|NAME", default="", help="whose calls to look at (default: anybody's)")
+    add("--runtime", metavar="ID|NAME", default="", help="whose calls to look at (default: the only one's)")
     add("--call", metavar="ID", default="", help="which call to look at first (default: the newest)")
     add(
         "--only",
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"Redis failed ({str(error) or type(error).__name__}), so the examination broke off and says nothing. "
             "See that it runs and that --redis has its address and password, then run this again."
         )
-    except (ForeignKeys, LivemonError, ValueError) as error:
+    except (ForeignKeys, SeveralRuntimes, LivemonError, ValueError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         _fail("Stopped. What was asked of the runtime so far has its effect there.")

@@ -137,6 +137,25 @@ async def test_a_database_with_anything_else_in_it_is_never_emptied(valkey: redi
     assert await valkey.get("orders") == b"1"
 
 
+async def test_where_several_runtimes_have_calls_it_touches_none_until_it_is_told_whose(
+    valkey: redis.asyncio.Redis, valkey_url: str
+):
+    async with Bot(valkey_url).talking() as one, Bot(valkey_url).talking() as two:
+        keys = one.runtime.keys
+        while await valkey.zcard(keys.calls) < 2:
+            await asyncio.sleep(0.01)
+        code, printed, said = await conform("--redis", valkey_url)
+        assert (code, printed) == (2, "")
+        assert one.runtime.runtime_id in said
+        assert "--runtime" in said
+        for bot in (one, two):
+            assert await valkey.xlen(keys.commands(bot.runtime.runtime_id)) == 0
+        only = ("--only=transcript", "--runtime", two.runtime.runtime_id)
+        code, _, said = await conform("--redis", valkey_url, *only)
+        assert code == 0
+        assert f"of runtime {two.runtime.runtime_id}" in said
+
+
 async def test_without_a_call_it_says_so_in_time(valkey_url: str):
     code, printed, said = await conform("--redis", valkey_url, "--wait", "0.5")
     assert (code, printed) == (2, "")

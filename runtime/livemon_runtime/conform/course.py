@@ -10,7 +10,7 @@ from ..keys import Keys
 from . import announcing, commanding, emptying, ending, listening, taking_over, telling, transcribing
 from .beside import beside
 from .ears import Ears
-from .examination import VOICES, Examination, find_call, rules
+from .examination import VOICES, Examination, find_call, live_runtimes, rules
 from .report import Report
 from .rules import GROUPS
 from .subject import Subject
@@ -35,10 +35,22 @@ class NoCall(Exception):
     """No call that could be looked at."""
 
 
+class SeveralRuntimes(Exception):
+    """It is not said whose call is to be taken over and ended. `runtimes`: their ids."""
+
+    def __init__(self, runtimes: list[str]) -> None:
+        super().__init__(
+            f"Calls of several runtimes are live ({', '.join(runtimes)}), and a call that is looked at is taken over and "
+            "ended. Say whose with --runtime, or better, give the runtime that you examine a Redis of its own."
+        )
+        self.runtimes = runtimes
+
+
 async def examine(url: str, wanted: Wanted, say: Callable[[str], None]) -> Report:
     """Everything that is `wanted`. `say` gets a line for each step.
 
-    Raises `NoCall`, `ForeignKeys` (before anything is done), `InvalidName`, or what redis-py raises when Redis is away.
+    Raises `NoCall`, `SeveralRuntimes`, `ForeignKeys` (before anything is done), `InvalidName`, or what redis-py raises when
+    Redis is away.
     """
     keys, report = Keys(wanted.workspace), Report(wanted.groups)
     async with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=10) as redis:  # pyright: ignore[reportUnknownMemberType]
@@ -50,6 +62,9 @@ async def examine(url: str, wanted: Wanted, say: Callable[[str], None]) -> Repor
         )
         if subject is None:
             raise NoCall
+        runtimes = await live_runtimes(redis, keys)
+        if len(runtimes) > 1 and not wanted.runtime and not wanted.call_id:
+            raise SeveralRuntimes(runtimes)
         say(f"looking at call {subject.call_id} of runtime {subject.runtime_id}")
         async with _looking_at(subject, report, wanted) as it:
             await _most(it, wanted, say)

@@ -69,6 +69,12 @@ async def find_call(
     return await within(seconds, look)
 
 
+async def live_runtimes(redis: Any, keys: Keys) -> list[str]:
+    """Whose calls are live: their ids, in order; of the newest hundred calls."""
+    live: list[bytes] = await redis.zrevrange(keys.calls, 0, 99)
+    return sorted({await _runtime_of(redis, keys, one.decode(errors="replace")) for one in live})
+
+
 async def _runtime_of(redis: Any, keys: Keys, call_id: str) -> str:
     found: bytes | None = await redis.hget(keys.call(call_id), "runtime")
     return (found or b"").decode(errors="replace")
