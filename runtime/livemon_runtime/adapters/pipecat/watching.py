@@ -1,0 +1,125 @@
+"""`watch`: one Pipecat bot's call in livemon. What livemon asks of the bot is answered here."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pipecat.frames.frames import InterruptionFrame, LLMMessagesAppendFrame
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.services.ai_service import AIService
+from pipecat.services.llm_service import LLMService
+from pipecat.services.stt_service import STTService
+from pipecat.transports.base_output import BaseOutputTransport
+from pipecat.transports.base_transport import BaseTransport
+
+from ...call import Call
+from ...errors import LivemonError, Refusal
+from ...protocol import Audio, InjectCommand
+from ...runtime import Runtime
+from ...supervisor import Supervisor
+from .audio import SupervisorVoice, Voice, codec_for
+from .ending import Ending
+from .flow import follow
+from .gate import Gate
+from .recorder import Recorder
+from .taps import Note, tap, within
+
+
+class NotInPipeline(LivemonError, ValueError):
+    """The transport that was given does not carry this pipeline's call. `part` says which half is missing."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(
+            f"the pipeline has no transport.{part}(): livemon would neither hear this call nor be able to silence the agent. "
+            "Give watch() the transport whose input() and output() stand in the worker's pipeline"
+        )
+        self.part = part
+
+
+def watch(
+    runtime: Runtime,
+    worker: Any,
+    transport: BaseTransport,
+    *,
+    flow: Any = None,
+    models: Iterable[FrameProcessor] = (),
+    **fields: Any,
+) -> Call:
+    """Put the call of `worker` (a PipelineWorker that does not run yet) into livemon, and end it there when it is over.
+
+    `flow`: a pipecat-flows FlowManager, for its node transitions. `models`: processors that make the agent speak and are
+    no services of Pipecat's, to be silenced with them. `fields` are those of `Runtime.call`. Raises `NotInPipeline`.
+    """
+    processors = list(within(worker.pipeline))
+    hearing, output = transport.input(), transport.output()
+    if hearing not in processors:
+        raise NotInPipeline("input")
+    if output not in processors or not isinstance(output, BaseOutputTransport):
+        raise NotInPipeline("output")
+    fields["audio"] = audio = _audio(worker, hearing, output)
+    call = runtime.call(**fields)
+    recorder = Recorder(
+        call, runtime.drops, Voice(call.caller_audio, audio.caller), Voice(call.agent_audio, audio.agent)
+    )
+    _record(recorder, hearing, output, processors)
+    ours = [*(one for one in processors if isinstance(one, AIService) and not isinstance(one, STTService)), *models]
+    gate = Gate(call, ours, output)
+    Ending(call, worker, transport, recorder.end)
+    voice = SupervisorVoice(output, gate.write, audio.agent, _params(output).audio_out_channels)
+    _obey(call, worker, gate, voice)
+    if flow is not None:
+        follow(call, flow)
+    return call
+
+
+def _audio(worker: Any, hearing: FrameProcessor, output: FrameProcessor) -> Audio:
+    """The voices at the rates that the transport will have once it is set up."""
+    caller = _params(hearing).audio_in_sample_rate or worker.params.audio_in_sample_rate
+    agent = _params(output).audio_out_sample_rate or worker.params.audio_out_sample_rate
+    return Audio(caller=codec_for(caller), agent=codec_for(agent), supervisor=codec_for(agent))
+
+
+def _params(half: FrameProcessor) -> Any:
+    return vars(half)["_params"]  # the one thing that a transport does not say before it is set up
+
+
+def _record(
+    recorder: Recorder, hearing: FrameProcessor, output: FrameProcessor, processors: Iterable[FrameProcessor]
+) -> None:
+    tap(hearing, recorder.safely(recorder.from_input))
+    tap(output, recorder.safely(recorder.from_output))
+    notes: list[tuple[type, Note]] = [(LLMService, recorder.from_model), (STTService, recorder.from_hearing)]
+    for processor in processors:
+        for kind, note in notes:
+            if isinstance(processor, kind):
+                tap(processor, recorder.safely(note))
+
+
+def _obey(call: Call, worker: Any, gate: Gate, voice: SupervisorVoice) -> None:
+    idle = getattr(worker, "_idle_event", None)
+
+    @call.on_end
+    async def _() -> None:
+        await worker.cancel(reason="ended from livemon")
+
+    @call.on_inject
+    async def _(command: InjectCommand) -> None:
+        if call.agent_silent:
+            raise Refusal("A supervisor has the caller: the agent is silent and takes no hints.")
+        hint: Any = {"role": "developer", "content": command.content}
+        await worker.queue_frame(LLMMessagesAppendFrame([hint], run_llm=command.trigger_response))
+
+    async def play(frame: bytes) -> None:
+        if idle is not None:
+            idle.set()  # else a caller who only listens would be hung up on
+        await voice.play(frame)
+
+    @call.on_take_over
+    def _(supervisor: Supervisor) -> None:
+        supervisor.hold_tone = True
+        supervisor.on_audio(play)
+
+    @call.on_agent_silenced
+    async def _(silent: bool) -> None:
+        if silent:
+            await gate.close()
+            await worker.queue_frame(InterruptionFrame())
