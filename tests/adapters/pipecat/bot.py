@@ -51,6 +51,7 @@ class Setting:
     audio_in: int = 16_000
     audio_out: int = 24_000
     before_output: FrameProcessor | None = None
+    leaves_with_the_caller: bool = True
 
 
 def build(websocket: WebSocket, runtime: Runtime, setting: Setting, caller: Caller) -> Bot:
@@ -68,6 +69,12 @@ def build(websocket: WebSocket, runtime: Runtime, setting: Setting, caller: Call
         params=PipelineParams(audio_in_sample_rate=setting.audio_in, audio_out_sample_rate=setting.audio_out),
         idle_timeout_secs=setting.idle_timeout_secs,
     )
+    if setting.leaves_with_the_caller:
+
+        @transport.event_handler("on_client_disconnected")
+        async def _(*_: object) -> None:
+            await worker.cancel()
+
     call = watch(runtime, worker, transport, call_id="c-1", agent_name="Ada", from_number="+12125550184")
     return Bot(worker, transport, hearing, thinking, speaking, context, pair, call, caller)
 

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,11 @@ SILENCE = base64.b64encode(b"\xff" * 160).decode()
 class Caller:
     socket: ClientConnection | None = None
     bot: int = 0
-    """Packets in which the agent is heard."""
+    """For how long the agent was heard, in pieces of 20 ms."""
     supervisor: int = 0
     cleared: int = 0
+    other: list[str] = field(default_factory=list)
+    """Events that are neither sound nor «clear»."""
 
     async def listen(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -31,13 +33,15 @@ class Caller:
                 self.cleared += 1
             elif told["event"] == "media":
                 self._hear(base64.b64decode(told["media"]["payload"]))
+            else:
+                self.other.append(told["event"])
 
     def _hear(self, mu_law: bytes) -> None:
         loud = float(np.median(np.abs(linear(mu_law)))) if mu_law else 0.0
         if loud > (BOT + SUPERVISOR) / 2:
-            self.bot += 1
+            self.bot += len(mu_law) // 160
         elif loud > SUPERVISOR / 2:
-            self.supervisor += 1
+            self.supervisor += len(mu_law) // 160
 
     async def speak(self, socket: ClientConnection) -> None:
         """20 ms of the caller's line, for as long as the call lasts."""

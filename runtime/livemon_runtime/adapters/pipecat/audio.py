@@ -3,6 +3,7 @@
 A transport has its own sample rate. If livemon has no codec for that rate, the sound is resampled to the next higher one.
 """
 
+import asyncio
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +15,8 @@ from pipecat.transports.base_output import BaseOutputTransport
 from ...codecs import Codec
 from .taps import Act, pass_on
 
+_SETTLE_S = 0.25
+"""Pipecat's resamplers forget what they hold after 0.2 s; before, it would be heard in front of the supervisor's voice."""
 _CODECS = (Codec.L16_8000, Codec.L16_16000, Codec.L16_24000, Codec.L16_48000)
 
 
@@ -65,12 +68,17 @@ class SupervisorVoice:
         self._rate = codec.form.clock
         self._wanted: Rate | None = None
         self._rest = bytearray()
+        self._not_before = 0.0
+
+    def settle(self) -> None:
+        """The agent has just been cut off: let what transport and serializer have of it in their resamplers be forgotten."""
+        self._not_before = asyncio.get_running_loop().time() + _SETTLE_S
 
     async def play(self, frame: bytes) -> None:
         """One frame of PCM (s16le, mono) in the codec's rate; returns when the transport wants more."""
         rate, size = self._output.sample_rate, self._output.audio_chunk_size
-        if not size:
-            return  # the pipeline has not started: nobody could hear it
+        if not size or asyncio.get_running_loop().time() < self._not_before:
+            return  # the pipeline has not started; or they do not know yet that they have the caller
         self._wanted = self._wanted or Rate(rate)
         frame = self._wanted.of(frame, self._rate)
         if self._channels > 1:

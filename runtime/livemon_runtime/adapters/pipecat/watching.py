@@ -121,5 +121,6 @@ def _obey(call: Call, worker: Any, gate: Gate, voice: SupervisorVoice) -> None:
     @call.on_agent_silenced
     async def _(silent: bool) -> None:
         if silent:
+            voice.settle()
             await gate.close()
             await worker.queue_frame(InterruptionFrame())
