@@ -72,3 +72,15 @@ def take_over(rounds: Annotated[int, typer.Option(min=1, help="Calls to take ove
     from livemon.bench import take_over as measured
 
     typer.echo(measured.report(_run(measured.run(rounds, typer.echo))))
+
+
+@bench.command()
+def pipecat(
+    calls: Annotated[int, typer.Option(min=1, help="Bots at once, in one process.")] = 10,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each is measured.")] = 10.0,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+) -> None:
+    """What livemon costs a Pipecat bot while nobody listens."""
+    from livemon.bench import pipecat as measured
+
+    typer.echo(measured.report(_run(measured.run(calls, seconds, rounds, typer.echo))))

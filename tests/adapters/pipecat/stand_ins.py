@@ -1,6 +1,5 @@
-"""Stand-ins for the vendors' models, and for these alone: they are Pipecat's own kinds of service, told by the test what to say."""
+"""Stand-ins for the vendors' models, and for these alone: services of Pipecat's own kinds, told by the test what to say."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -90,18 +89,17 @@ class Thinking(LLMService):
 
 
 class Speaking(TTSService):
-    """A second of sound a sentence, in pieces, faster than it is heard."""
+    """A fifth of a second of sound a word, faster than it is heard, and when each word's turn will be."""
 
     def __init__(self) -> None:
-        super().__init__(
-            settings=TTSSettings(model=None, voice=None, language=None), push_start_frame=True, push_stop_frames=True
-        )
+        settings = TTSSettings(model=None, voice=None, language=None)
+        super().__init__(settings=settings, push_start_frame=True, push_stop_frames=True, push_text_frames=False)
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         rate = self.sample_rate
-        for _ in range(10):
-            await asyncio.sleep(0)
-            yield TTSAudioRawFrame(sound(BOT, rate // 10), rate, 1, context_id=context_id)
+        for n, word in enumerate(text.split()):
+            await self.add_word_timestamps([(word, n / 5)], context_id)
+            yield TTSAudioRawFrame(sound(BOT, rate // 5), rate, 1, context_id=context_id)
 
 
 def sound(value: int, samples: int) -> bytes:

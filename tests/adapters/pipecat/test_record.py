@@ -27,7 +27,10 @@ async def test_the_callers_and_the_agents_turns_are_in_the_record(livemon: Livem
         await bot.hearing.hear("I need a table.")
         await eventually(lambda: entries(livemon, "agent"))
     transcript = await livemon.transcript("c-1")
-    assert [(entry["role"], entry["content"]) for entry in transcript] == [("user", "I need a table."), ("agent", ANSWER)]
+    assert [(entry["role"], entry["content"]) for entry in transcript] == [
+        ("user", "I need a table."),
+        ("agent", ANSWER),
+    ]
     assert "interrupted" not in transcript[1]
     assert (await livemon.call("c-1"))["data"]["agent_name"] == "Ada"  # type: ignore[index]
 
@@ -52,14 +55,13 @@ async def test_of_an_agent_who_is_interrupted_only_what_was_spoken_is_in_the_rec
     livemon: Livemon, runtime: Runtime
 ) -> None:
     async with answering(runtime) as bot:
-        bot.thinking.answer = "This is said. This is not said. Nor is this said."
-        await bot.hearing.hear("Speak.")
-        await eventually(lambda: over(lambda: bot.caller.bot > 70))  # in the second of three seconds
+        await bot.worker.queue_frame(TTSSpeakFrame("one two three four five six seven eight nine ten"))
+        await eventually(lambda: over(lambda: bot.caller.bot > 30))  # 0.6 of two seconds
         await bot.hearing.begin()
         (turn,) = await eventually(lambda: entries(livemon, "agent"))
     assert turn["interrupted"] is True
-    assert turn["content"].startswith("This is said.")
-    assert "Nor is this" not in turn["content"]
+    assert turn["content"].startswith("one two three")
+    assert "ten" not in turn["content"]
 
 
 async def test_tools_their_results_and_what_becomes_of_those_that_are_cancelled(
@@ -88,7 +90,10 @@ async def test_tools_their_results_and_what_becomes_of_those_that_are_cancelled(
     called, results = await entries(livemon, "tool_call_invocation"), await entries(livemon, "tool_call_result")
     assert [(one["name"], one["arguments"]) for one in called] == [("book", '{"seats": 2}'), ("dawdle", "{}")]
     assert [one["tool_call_id"] for one in results] == [one["tool_call_id"] for one in called]
-    assert [(one["content"], one["successful"]) for one in results] == [('{"booked": true}', True), ("Cancelled.", False)]
+    assert [(one["content"], one["successful"]) for one in results] == [
+        ('{"booked": true}', True),
+        ("Cancelled.", False),
+    ]
 
 
 async def two(livemon: Livemon) -> bool:
@@ -134,7 +139,11 @@ async def test_how_a_call_ends_and_why(livemon: Livemon, runtime: Runtime) -> No
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [("max_duration_reached", "max_duration_reached"), ("idle timeout", "error_idle_timeout"), ("whatever", "agent_hangup")],
+    [
+        ("max_duration_reached", "max_duration_reached"),
+        ("idle timeout", "error_idle_timeout"),
+        ("whatever", "agent_hangup"),
+    ],
 )
 async def test_a_reason_that_the_bot_gives_is_kept(livemon: Livemon, runtime: Runtime, given: str, said: str) -> None:
     async with answering(runtime) as bot:
@@ -162,7 +171,9 @@ async def test_livemon_ends_the_call_by_ending_the_pipeline(livemon: Livemon, ru
         await eventually(lambda: over(bot.worker.has_finished))
 
 
-async def test_a_hint_reaches_the_model_and_makes_it_answer_only_if_asked_to(livemon: Livemon, runtime: Runtime) -> None:
+async def test_a_hint_reaches_the_model_and_makes_it_answer_only_if_asked_to(
+    livemon: Livemon, runtime: Runtime
+) -> None:
     async with answering(runtime) as bot:
         await eventually(lambda: livemon.call("c-1"))
         quiet = {"content": "The kitchen closes at nine.", "trigger_response": False}

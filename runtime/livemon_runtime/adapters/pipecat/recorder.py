@@ -22,15 +22,16 @@ from pipecat.frames.frames import (
     TTSTextFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
-from pipecat.utils.string import TextPartForConcatenation, concatenate_aggregated_text
 
 from ...call import Call
 from ...drops import Drops
 from ...turn import Turn
+from .agent_words import AgentWords
 from .audio import Voice
 from .taps import Note
 
 _MOST_SEEN = 64
+_HEARD = (TranscriptionFrame, InterimTranscriptionFrame)
 
 
 class Recorder:
@@ -38,11 +39,10 @@ class Recorder:
 
     def __init__(self, call: Call, drops: Drops, caller: Voice, agent: Voice) -> None:
         self._call, self._drops = call, drops
-        self._caller, self._agent = caller, agent
+        self._caller, self._agents = caller, agent
         self._user_turn: Turn | None = None
         self._heard = ""
-        self._agent_turn: Turn | None = None
-        self._said: list[TextPartForConcatenation] = []
+        self._agent = AgentWords(call)
         self._seen: deque[int] = deque(maxlen=_MOST_SEEN)
         """Transcriptions that are in the record: a frame is pushed again by all whom it passes."""
 
@@ -60,7 +60,7 @@ class Recorder:
 
     def from_hearing(self, frame: Frame, _direction: FrameDirection) -> None:
         """What recognises speech: an STT service, a transport, or a model that hears by itself."""
-        if isinstance(frame, TranscriptionFrame | InterimTranscriptionFrame) and frame.id not in self._seen:
+        if isinstance(frame, _HEARD) and frame.id not in self._seen:
             self._seen.append(frame.id)
             self._hear(frame.text.strip(), final=isinstance(frame, TranscriptionFrame))
 
@@ -81,18 +81,17 @@ class Recorder:
         """What the output transport pushes once it has sent it."""
         if isinstance(frame, OutputAudioRawFrame):
             if self._call.voices.agent_on:
-                self._agent.take(frame)
+                self._agents.take(frame)
         elif direction is FrameDirection.UPSTREAM:
             return
         elif isinstance(frame, TTSTextFrame):
-            self._speak(frame)
+            self._agent.speak(frame)
         elif isinstance(frame, BotStartedSpeakingFrame):
-            self._end_agent_turn(interrupted=None)
-            self._agent_turn = self._call.agent_turn()
+            self._agent.begin()
         elif isinstance(frame, BotStoppedSpeakingFrame):
-            self._end_agent_turn(interrupted=None)
+            self._agent.finish()
         elif isinstance(frame, InterruptionFrame):
-            self._end_agent_turn(interrupted=True)
+            self._agent.finish(interrupted=True)
 
     def safely(self, note: Note) -> Note:
         """`note`, with whatever it fails at counted and logged by the runtime instead of raised into the bot."""
@@ -109,7 +108,7 @@ class Recorder:
         """The pipeline is over: what was being said was said."""
         if self._heard:
             self._hear(self._heard, final=True)
-        self._end_agent_turn(interrupted=None)
+        self._agent.finish()
 
     # --- turns
 
@@ -124,16 +123,3 @@ class Recorder:
         else:
             turn.retract()
         self._user_turn, self._heard = None, ""
-
-    def _speak(self, frame: TTSTextFrame) -> None:
-        if self._call.agent_silent:
-            return
-        self._agent_turn = self._agent_turn or self._call.agent_turn()
-        self._said.append(TextPartForConcatenation(frame.text, frame.includes_inter_frame_spaces))
-        self._agent_turn.partial(concatenate_aggregated_text(self._said))
-
-    def _end_agent_turn(self, *, interrupted: bool | None) -> None:
-        turn, text = self._agent_turn, concatenate_aggregated_text(self._said).strip()
-        self._agent_turn, self._said = None, []
-        if turn and text:
-            turn.final(text, interrupted=interrupted)
