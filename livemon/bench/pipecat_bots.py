@@ -92,12 +92,12 @@ class BenchBot:
 
     def __init__(self) -> None:
         self.transport = _Transport()
-        self._recognizer = _Recognizer()
+        self._recognizer, self._voice = _Recognizer(), _Voice()
         turns = LLMUserAggregatorParams(user_turn_strategies=ExternalUserTurnStrategies())
         pair = LLMContextAggregatorPair(LLMContext(), user_params=turns)
         hears = [self.transport.input(), self._recognizer, pair.user()]
         self.worker = PipelineWorker(
-            Pipeline([*hears, _Model(), _Voice(), self.transport.output(), pair.assistant()]), idle_timeout_secs=None
+            Pipeline([*hears, _Model(), self._voice, self.transport.output(), pair.assistant()]), idle_timeout_secs=None
         )
         self._started = asyncio.Event()
         self.worker.add_event_handler("on_pipeline_started", self._note_start)
@@ -115,7 +115,7 @@ class BenchBot:
         due, n = loop.time(), 0
         while True:
             await hearing.push_audio_frame(InputAudioRawFrame(caller, IN_HZ, 1))
-            await self.worker.queue_frame(TTSAudioRawFrame(agent, OUT_HZ, 1))
+            await self._voice.push_frame(TTSAudioRawFrame(agent, OUT_HZ, 1))
             await self._say(n)
             due, n = due + _FRAME_S, n + 1
             await asyncio.sleep(max(0.0, due - loop.time()))
@@ -123,6 +123,6 @@ class BenchBot:
     async def _say(self, n: int) -> None:
         if n % 25 == 0:
             await self._recognizer.push_frame(InterimTranscriptionFrame("I would like", "caller", ""))
-            await self.worker.queue_frame(TTSTextFrame("word", "word"))
+            await self._voice.push_frame(TTSTextFrame("word", "word"))
         if n % _TURN_FRAMES == 0:
             await self._recognizer.push_frame(TranscriptionFrame("I would like a table.", "caller", ""))
