@@ -7,8 +7,8 @@ from livemon.access.roles import Role
 from tests.browser import test_single_sign_on
 from tests.browser.live_page import LivePage
 from tests.browser.test_single_sign_on import House
-from tests.browser.two_nodes import Asker, asker
 from tests.canaille_server import PASSWORD
+from tests.two_nodes import Asker, asker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

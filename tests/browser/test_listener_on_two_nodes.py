@@ -13,10 +13,10 @@ from tests.browser.live_page import LivePage
 from tests.browser.speaking import EARS, listeners
 from tests.browser.test_live_listen import listen, speaking
 from tests.browser.test_single_sign_on import RECEIVER
-from tests.browser.two_nodes import Asker, asker, two_nodes
 from tests.conftest import ValkeyProcess
 from tests.livemon_process import LivemonProcess
 from tests.media.offers import offer, section
+from tests.two_nodes import Asker, asker, two_nodes
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -18,11 +18,11 @@ from tests.browser.conftest import running
 from tests.browser.supervised import Desk, bot
 from tests.browser.test_role_loss import SEEN, alert_of
 from tests.browser.test_take_over import Sit
-from tests.browser.two_nodes import Asker, asker, two_nodes
 from tests.conftest import ValkeyProcess
 from tests.livemon_process import LivemonProcess
 from tests.media.call_source import CALLER_HZ
 from tests.media.offers import offer, section
+from tests.two_nodes import Asker, asker, two_nodes
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

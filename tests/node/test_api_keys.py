@@ -13,9 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from livemon.access.guard import COOKIE
 from livemon.store.store import Store
 from livemon.store.tables import ApiKey
-from tests.conftest import free_port
-from tests.livemon_process import LivemonProcess
-from tests.node.test_postgres import share_key
+from tests.two_nodes import two_nodes
 
 GENEROUS_S = 60
 
@@ -23,18 +21,8 @@ GENEROUS_S = 60
 @pytest.fixture
 def nodes(postgres, new_database, valkey_url, tmp_path):
     """Two, on one database and one Valkey."""
-    settings = {"LIVEMON_DATABASE_URL": postgres.url(new_database()), "LIVEMON_REDIS_URL": valkey_url}
-    made = [LivemonProcess(free_port(), tmp_path / name, settings) for name in ("one", "two")]
-    share_key(*made)
-    try:
-        for node in made:
-            node.begin()
-        for node in made:
-            node.await_words("Ctrl-C")
+    with two_nodes(postgres.url(new_database()), valkey_url, tmp_path) as made:
         yield made
-    finally:
-        for node in made:
-            node.kill()
 
 
 async def is_closed(socket: ClientConnection) -> tuple[int | None, str | None]:
