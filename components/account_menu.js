@@ -21,7 +21,7 @@ export default {
   <button ref="button" type="button" class="account-button" data-testid="account-menu" aria-haspopup="true" :aria-expanded="String(open)"
     aria-controls="account-panel" :aria-label="say('account.menu', { name })" @click="toggle"><span aria-hidden="true">{{ initials }}</span></button>
   <div v-show="open" id="account-panel" class="account-panel" data-testid="account-panel">
-    <p class="account-who"><strong>{{ name }}</strong><br />{{ say("account.role", { role, workspace }) }}</p>
+    <p class="account-who"><strong>{{ name }}</strong><br />{{ say("account.role", { role, workspace: workspaceName }) }}</p>
     <div v-if="unread || workspaces.length > 1" class="account-workspaces" role="group" :aria-label="texts['workspace.label']" data-testid="workspaces">
       <p v-if="unread" role="alert" class="account-failed">{{ texts["workspace.unread"] }}</p>
       <button v-for="one in workspaces" :key="one.slug" type="button" class="lm-button" data-testid="workspace-switch" :data-slug="one.slug"
@@ -50,6 +50,11 @@ export default {
   computed: {
     initials() {
       return initials(this.name);
+    },
+
+    /** The slug, until the name is known. */
+    workspaceName() {
+      return this.workspaces.find((one) => one.slug === this.workspace)?.name ?? this.workspace;
     },
   },
 

@@ -6,7 +6,7 @@ from livemon.texts import TEXTS
 
 
 class AccountMenu(Element, component="account_menu.js"):
-    """`name` and `role` as they are to be read; `workspace` is the workspace's name."""
+    """`name` and `role` as they are to be read; `workspace` is the workspace's slug."""
 
     def __init__(self, *, name: str, role: str, workspace: str) -> None:
         super().__init__()

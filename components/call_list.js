@@ -8,6 +8,7 @@ import { clockTime, plural, text } from "/assets/format.js";
 import { heldCall } from "/assets/held_call.js";
 import { icons } from "/assets/icons.js";
 import { hasOwnArrows, modalOpen } from "/assets/keyboard.js";
+import { keepOrder, keptOrder } from "/assets/list_order.js";
 import { PendingCalls } from "/assets/pending_calls.js";
 import { LiveSocket } from "/assets/socket.js";
 
@@ -210,6 +211,11 @@ export default {
   created() {
     Object.assign(this, { icons, columns, filters, timeChars: clockTime(new Date(2000, 11, 30, 22, 58, 58)).length });
     this.calls = Vue.markRaw(new CallRows(this.texts));
+    const order = keptOrder();
+    if (order) {
+      Object.assign(this, order);
+      this.calls.order(order);
+    }
     this.pending = Vue.markRaw(new PendingCalls());
     this.clock = Vue.markRaw(new ServerClock());
     this.fresh = new Map(); // id -> the timer that ends its being new
@@ -389,12 +395,14 @@ export default {
     show(filter) {
       this.filter = filter;
       this.rearrange(() => this.calls.show({ filter }));
+      keepOrder(this.calls);
     },
 
     showAll() {
       this.query = "";
       this.filter = "all";
       this.rearrange(() => this.calls.show({ filter: "all", query: "" }));
+      keepOrder(this.calls);
       this.$refs.search.focus();
     },
 
@@ -417,6 +425,7 @@ export default {
     sortBy(column) {
       this.rearrange(() => this.calls.sortBy(column));
       this.sort = this.calls.sort;
+      keepOrder(this.calls);
     },
 
     rearrange(how) {

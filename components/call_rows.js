@@ -111,6 +111,13 @@ export class CallRows {
     this.#arrange();
   }
 
+  /** Sorts and filters as was kept. @param {import("/assets/list_order.js").ListOrder} order */
+  order({ sort, filter }) {
+    this.sort = sort;
+    this.filter = filter;
+    this.#arrange();
+  }
+
   show({ filter = this.filter, query = this.query }) {
     this.filter = filter;
     this.query = query.trim().toLowerCase();

@@ -42,7 +42,7 @@ _SHELL = {
     "connection.reconnecting": "Reconnecting",
     "connection.offline": "Offline",
     "connection.stale": "Redis is away",
-    "connection.refused": "Signed out",
+    "connection.refused": "No access",
     "connection.since": "since {time}",
     "connection.explain.live": "Changes arrive as they happen.",
     "connection.explain.connecting": "Asking the server for the calls.",

@@ -165,6 +165,27 @@ async def test_calls_are_searched_filtered_and_sorted(live: LivePage, runtime: R
     await live.shows(second, phone, web)
 
 
+async def test_a_reload_leaves_order_and_filter_as_they_were_and_forgets_the_search(
+    live: LivePage, runtime: Runtime
+) -> None:
+    (zoe,) = start_calls(runtime, 1, call_type="web_call", agent_name="Zoe")
+    (ada,) = start_calls(runtime, 1, call_type="web_call", agent_name="Ada")
+    (phone,) = start_calls(runtime, 1, call_type="phone_call", agent_name="Mia")
+    await live.page.get_by_test_id("sort-agent").click()
+    await live.page.get_by_test_id("filter-web").click()
+    await live.page.get_by_test_id("call-search").fill("zoe")
+    await live.shows(zoe)
+    await live.page.reload()
+    await live.shows(ada, zoe)
+    await expect(live.page.get_by_test_id("call-search")).to_have_value("")
+    await expect(live.page.get_by_test_id("filter-web")).to_have_attribute("aria-pressed", "true")
+    await expect(live.page.get_by_role("columnheader", name="Agent")).to_have_attribute("aria-sort", "ascending")
+    for odd in ("{", '{"sort": {"column": "constructor", "descending": true}, "filter": "all"}', "null"):
+        await live.page.evaluate("odd => sessionStorage.setItem('livemon:list-order', odd)", odd)
+        await live.page.reload()
+        await live.shows(phone, ada, zoe)
+
+
 async def test_without_a_call_it_says_how_to_connect_the_first_agent(live: LivePage, runtime: Runtime) -> None:
     empty = live.page.get_by_test_id("call-list-empty")
     await expect(empty).to_contain_text("pip install ./runtime")

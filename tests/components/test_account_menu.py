@@ -24,7 +24,7 @@ async def test_it_says_who_one_is(stage: Stage, name: str, initials: str) -> Non
     await expect(page.get_by_test_id("account-menu")).to_have_text(initials)
     await expect(page.get_by_test_id("account-menu")).to_have_accessible_name(f"Account: {name}")
     await expect(page.get_by_test_id("account-panel")).to_contain_text(name)
-    await expect(page.get_by_test_id("account-panel")).to_contain_text("Admin in default")
+    await expect(page.get_by_test_id("account-panel")).to_contain_text("Admin in Default")
 
 
 async def test_escape_closes_it_and_gives_the_focus_back_and_a_press_elsewhere_closes_it_too(stage: Stage) -> None:
@@ -35,7 +35,7 @@ async def test_escape_closes_it_and_gives_the_focus_back_and_a_press_elsewhere_c
     await expect(panel).to_be_hidden()
     await expect(page.get_by_test_id("account-menu")).to_be_focused()
     await page.get_by_test_id("account-menu").click()
-    await page.get_by_text("Admin in default").click()
+    await page.get_by_text("Admin in Default").click()
     await expect(panel).to_be_visible()
     await page.mouse.click(700, 700)
     await expect(panel).to_be_hidden()

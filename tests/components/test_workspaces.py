@@ -10,7 +10,7 @@ from tests.components.conftest import Stage
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TWO = [
-    {"slug": "default", "name": "Default", "role": "admin", "current": True},
+    {"slug": "default", "name": "Front desk", "role": "admin", "current": True},
     {"slug": "night", "name": "<b>Night</b> shift", "role": "developer", "current": False},
 ]
 
@@ -47,6 +47,7 @@ async def test_the_menu_shows_ones_workspaces_and_goes_to_the_one_that_is_presse
     await expect(here).to_be_disabled()
     await expect(there).to_contain_text("<b>Night</b> shift")
     await expect(there).to_contain_text("Developer")
+    await expect(page.locator(".account-who")).to_contain_text("Admin in Front desk")
     await there.click()
     await page.wait_for_url("**/live")
     assert stage.switched_to == ["night"]
