@@ -14,6 +14,8 @@ MOST_WAITING_S = 10
 CLOSE_S = 10.0
 GATHER_S = 0.1
 """Frames go to the worker this often, many in one write: a write for each would cost as much as all the rest."""
+PAUSE_S = 0.7
+"""So long without a frame ends an utterance: many send nothing for a voice that is silent."""
 
 _MOST_WAITING = MOST_WAITING_S * SAMPLE_RATE * 2
 _MOST_THERE = 1 * SAMPLE_RATE
@@ -43,6 +45,7 @@ class PocketsphinxEar:
         """Samples before the first that waits."""
         self._there = 0
         """Samples that the worker has and is not done with."""
+        self._heard_at = 0.0
         self._half = b""
         self._partial: Text | None = None
         self._gathering: asyncio.TimerHandle | None = None
@@ -62,6 +65,7 @@ class PocketsphinxEar:
         self._waiting_bytes += len(pcm)
         if self._waiting_bytes > _MOST_WAITING:
             self._drop_oldest()
+        self._heard_at = self._loop.time()
         if self._gathering is None:
             self._gathering = self._loop.call_later(GATHER_S, self._gathered)
 
@@ -137,8 +141,12 @@ class PocketsphinxEar:
         self._drops.drop("dropped_ms", why, _ms(dropped // 2))
 
     def _gathered(self) -> None:
-        self._gathering = None
         self._send()
+        if self._waiting or self._loop.time() - self._heard_at < PAUSE_S:
+            self._gathering = self._loop.call_later(GATHER_S, self._gathered)
+        else:
+            self._gathering = None
+            self._worker.send(Request(Kind.PAUSE, self.number))
 
     def _send(self) -> None:
         if not self._worker.up:

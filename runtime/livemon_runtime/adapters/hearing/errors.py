@@ -46,7 +46,7 @@ class ModelMissing(HearingError, FileNotFoundError):
         super().__init__(
             f"the speech-to-text model has no {part} at {path}: install pocketsphinx again "
             "(pip install --force-reinstall 'livemon-runtime[pocketsphinx]'), whose wheel brings the English model, or "
-            "say where another one stands: PocketsphinxEngine(model=Model.at(folder))"
+            "say where another one stands: PocketsphinxEngine(model=Model(acoustic, language, dictionary))"
         )
         self.part, self.path = part, path
 

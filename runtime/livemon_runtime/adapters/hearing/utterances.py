@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .engine import SAMPLE_RATE
 from .sphinx import FIRST_CMN, Decoder, Decoders, new_endpointer, twice, understood
-from .wire import Closed, Reply, Request, Taken, Text
+from .wire import Closed, Kind, Reply, Request, Taken, Text
 
 LONGEST_S = 30
 """An utterance that goes on is cut here: neither memory nor the work at its end may grow with somebody's radio."""
@@ -35,22 +35,17 @@ class Utterances:
         self._taken = 0
         self._closing = False
         self._decoder: Decoder | None = None
-        self._cmn = ""
         self._begun_ms: int | None = None
         self._shown = ""
         self._spoken = self._since_shown = 0
         self._listen_from(position)
 
     def hear(self, sound: Request) -> None:
+        """`Kind.SOUND`, or `Kind.PAUSE` where there is none for a while."""
         self._sound.append(sound)
 
     def close(self) -> None:
         self._closing = True
-
-    @property
-    def waits_for_silence(self) -> bool:
-        """All that was heard is done with, and somebody was speaking at its end."""
-        return not self._sound and not self._speech and bool(self._endpointer.in_speech)
 
     def step(self) -> bool:
         """Go on by one piece: sound to the endpointer, or 30 ms of speech to the decoder. False: nothing to be done now."""
@@ -63,13 +58,13 @@ class Utterances:
         if not self._closing:
             return False
         if self._endpointer.in_speech:
-            self.pause()
+            self._pause()
             return True
         self._closing = False
         self.replies.append(Closed(self._ear))
         return True
 
-    def pause(self) -> None:
+    def _pause(self) -> None:
         """No more sound for now: what was being said is over."""
         if self._endpointer.in_speech:
             self._hold(self._endpointer.end_stream(self._rest or bytes(2)))
@@ -82,8 +77,11 @@ class Utterances:
 
     def _listen(self) -> None:
         sound = self._sound.popleft()
+        if sound.kind is Kind.PAUSE:
+            self._pause()
+            return
         if sound.position != self._next:
-            self.pause()
+            self._pause()
             self._listen_from(sound.position)
         samples = len(sound.pcm) // 2
         self._next += samples
@@ -137,7 +135,7 @@ class Utterances:
     def _begin(self) -> Decoder | None:
         decoder = self._decoders.take()
         if decoder is not None:
-            decoder.set_cmn(self._cmn or FIRST_CMN)
+            decoder.set_cmn(FIRST_CMN)
             decoder.start_utt()
             self._decoder = decoder
         return decoder
@@ -147,7 +145,6 @@ class Utterances:
         text = understood(decoder)
         if (text or self._shown) and self._begun_ms is not None:
             self.replies.append(Text(self._ear, text, True, self._begun_ms, end_ms))
-        self._cmn = decoder.get_cmn(True)
         self._decoders.give_back(decoder)
         self._decoder, self._shown = None, ""
         self._spoken = self._since_shown = 0

@@ -13,6 +13,7 @@ _HEAD = struct.Struct("<cIQI")
 class Kind(Enum):
     LISTEN = b"L"
     SOUND = b"S"
+    PAUSE = b"P"
     CLOSE = b"C"
 
 

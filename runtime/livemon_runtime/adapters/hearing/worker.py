@@ -6,17 +6,12 @@ One thread and no event loop: what takes time here is recognition, and each ear 
 import os
 import select
 import signal
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from .sphinx import Decoders, new_decoder
 from .utterances import Utterances
 from .wire import Closed, Kind, Request, Requests, encode_reply
-
-PAUSE_S = 0.7
-"""So long without a frame ends an utterance: a bot that says nothing as a rule sends nothing."""
 
 _NICENESS = 5
 _LOOK_S = 0.1
@@ -33,17 +28,16 @@ def main(settings: dict[str, str], decoders: int) -> None:
     lent = Decoders(partial(new_decoder, **paths), decoders)
     lent.warm()
     try:
-        Worker(lent, replies, os.getppid(), time.monotonic).run()
+        Worker(lent, replies, os.getppid()).run()
     except BrokenPipeError:
         return
 
 
 class Worker:
-    def __init__(self, decoders: Decoders, replies: int, parent: int, monotonic: Callable[[], float]) -> None:
-        self._decoders, self._replies, self._parent, self._monotonic = decoders, replies, parent, monotonic
+    def __init__(self, decoders: Decoders, replies: int, parent: int) -> None:
+        self._decoders, self._replies, self._parent = decoders, replies, parent
         self._requests = Requests()
         self._ears: dict[int, Utterances] = {}
-        self._last_sound: dict[int, float] = {}
 
     def run(self) -> None:
         worked = False
@@ -62,22 +56,17 @@ class Worker:
         return bool(data)
 
     def _take(self, request: Request) -> None:
-        match request.kind:
-            case Kind.LISTEN:
-                self._ears[request.ear] = Utterances(request.ear, self._decoders, request.position)
-            case Kind.SOUND:
-                self._ears[request.ear].hear(request)
-                self._last_sound[request.ear] = self._monotonic()
-            case Kind.CLOSE:
-                self._ears[request.ear].close()
+        if request.kind is Kind.LISTEN:
+            self._ears[request.ear] = Utterances(request.ear, self._decoders, request.position)
+        elif ear := self._ears.get(request.ear):  # not one that has just said that it is closed
+            if request.kind is Kind.CLOSE:
+                ear.close()
+            else:
+                ear.hear(request)
 
     def _go_on(self) -> bool:
-        now, worked = self._monotonic(), False
-        for number, ear in self._ears.items():
-            if ear.waits_for_silence and now - self._last_sound[number] >= PAUSE_S:
-                ear.pause()
-            worked |= ear.step()
-        return worked
+        worked = [ear.step() for ear in self._ears.values()]
+        return any(worked)
 
     def _reply(self) -> None:
         lines: list[bytes] = []
@@ -87,7 +76,6 @@ class Worker:
                 lines.append(encode_reply(reply))
                 if isinstance(reply, Closed):
                     del self._ears[number]
-                    self._last_sound.pop(number, None)
         data = b"".join(lines)
         while data:
             data = data[os.write(self._replies, data) :]
