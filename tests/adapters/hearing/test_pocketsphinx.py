@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livemon_runtime.adapters.hearing import EngineClosed, open_engine
@@ -16,7 +16,7 @@ from livemon_runtime.adapters.hearing.pocketsphinx import PocketsphinxEngine
 from .telephone import FRAME, GENEROUS_S, RATE, Notes, line, silence
 
 WHICH = ("sam", "Wait, which one?")
-MUSHROOM = ("ada", "Not at all.")
+FINE = ("sam", "No, no, you're doing fine.")
 
 
 async def test_words_that_were_said_are_understood_partly_while_they_are_spoken_and_then_finally(
@@ -62,28 +62,28 @@ async def test_a_pause_in_the_frames_ends_an_utterance_as_silence_does(engine: P
     ear.heard(notes)
     ear.hear(line(*WHICH))
     await notes.until(lambda noted: bool(noted.finals))
-    ear.hear(line(*MUSHROOM))
+    ear.hear(line(*FINE))
     await ear.close()
     assert {"wait", "which"} <= set(notes.finals[0].text.split())
-    assert "mushroom" in notes.finals[-1].text.split()
+    assert "fine" in notes.finals[-1].text.split()
     assert notes.finals[-1].start_ms >= len(line(*WHICH)) * 1_000 // (2 * RATE)
 
 
 async def test_two_ears_at_once_do_not_mix_in_one_process_nor_in_two() -> None:
     for processes in (1, 2):
         engine = PocketsphinxEngine(processes=processes)
-        ears = [(engine.listen(), Notes(), line(*said)) for said in (WHICH, MUSHROOM)]
+        ears = [(engine.listen(), Notes(), line(*said)) for said in (WHICH, FINE)]
         for ear, notes, _ in ears:
             ear.heard(notes)
         for at in range(0, max(len(sound) for _, _, sound in ears), FRAME):
             for ear, _, sound in ears:
                 ear.hear(sound[at : at + FRAME])
         await asyncio.gather(*(ear.close() for ear, _, _ in ears))
-        (_, which, _), (_, mushroom, _) = ears
+        (_, which, _), (_, fine, _) = ears
         assert {"wait", "which", "one"} <= set(which.words)
-        assert {"mushroom", "cake"} <= set(mushroom.words)
-        assert not {"mushroom", "cake"} & set(which.words)
-        assert not {"wait", "which"} & set(mushroom.words)
+        assert {"doing", "fine"} <= set(fine.words)
+        assert not {"doing", "fine"} & set(which.words)
+        assert not {"wait", "which"} & set(fine.words)
         await engine.close()
 
 
@@ -92,9 +92,9 @@ async def test_more_voices_than_can_be_followed_at_once_wait_and_are_all_underst
     ears = [(engine.listen(), Notes()) for _ in range(5)]
     for ear, notes in ears:
         ear.heard(notes)
-        ear.hear(line(*WHICH))
+        ear.hear(line(*FINE))
     await asyncio.gather(*(ear.close() for ear, _ in ears))
-    assert [{"wait", "which", "one"} <= set(notes.words) for _, notes in ears] == [True] * 5
+    assert [{"doing", "fine"} <= set(notes.words) for _, notes in ears] == [True] * 5
     await engine.close()
 
 
@@ -111,20 +111,20 @@ async def test_an_ear_that_heard_nothing_closes_and_closing_again_does_nothing(e
     ear.heard(notes)
     await ear.close()
     await ear.close()
-    ear.hear(line(*WHICH))
+    ear.hear(line(*FINE))
     assert notes.all == []
 
 
 async def test_the_last_words_are_given_at_the_close_and_nothing_after_it(engine: PocketsphinxEngine) -> None:
     ear, notes = engine.listen(), Notes()
     ear.heard(notes)
-    ear.hear(line(*WHICH))
+    ear.hear(line(*FINE))
     await ear.close()
     there = len(notes.all)
     assert notes.all[-1].final
     other, others = engine.listen(), Notes()
     other.heard(others)
-    other.hear(line(*WHICH))
+    other.hear(line(*FINE))
     await other.close()
     assert len(notes.all) == there
 
@@ -133,7 +133,7 @@ async def test_bytes_that_are_cut_anywhere_are_the_same_sound(engine: Pocketsphi
     whole, cut = (engine.listen(), Notes()), (engine.listen(), Notes())
     for ear, notes in (whole, cut):
         ear.heard(notes)
-    sound, at, sizes = line(*WHICH), 0, [1, 0, 3, 160, 7, 333, 2]
+    sound, at, sizes = line(*FINE), 0, [1, 0, 3, 160, 7, 333, 2]
     whole[0].hear(sound)
     while at < len(sound):
         for size in sizes:
@@ -143,16 +143,17 @@ async def test_bytes_that_are_cut_anywhere_are_the_same_sound(engine: Pocketsphi
     assert cut[1].finals == whole[1].finals
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.binary(max_size=2_000), max_size=20))
-def test_bytes_that_are_no_speech_hurt_nothing(chunks: list[bytes]) -> None:
+@settings(max_examples=4, deadline=None)
+@given(st.lists(st.lists(st.binary(max_size=2_000), max_size=20), min_size=2, max_size=8))
+def test_bytes_that_are_no_speech_hurt_nothing(voices: list[list[bytes]]) -> None:
     async def through() -> None:
         engine = PocketsphinxEngine(processes=1)
-        ear = engine.listen()
-        for chunk in chunks:
-            ear.hear(chunk)
-        await ear.close()
-        assert "worker_died" not in engine.counters
+        ears = [(engine.listen(), chunks) for chunks in voices]
+        for ear, chunks in ears:
+            for chunk in chunks:
+                ear.hear(chunk)
+        await asyncio.gather(*(ear.close() for ear, _ in ears))
+        assert not engine.counters
         await engine.close()
 
     asyncio.run(through())
@@ -162,9 +163,9 @@ async def test_loud_noise_crashes_nothing_and_the_next_words_are_understood(engi
     ear, notes = engine.listen(), Notes()
     noise = np.random.default_rng(6).integers(-32_768, 32_767, 3 * RATE).astype("<i2").tobytes()
     ear.heard(notes)
-    ear.hear(noise + silence(1) + line(*WHICH))
+    ear.hear(noise + silence(1) + line(*FINE))
     await ear.close()
-    assert {"wait", "which"} <= set(notes.words)
+    assert {"doing", "fine"} <= set(notes.words)
     assert not engine.counters
 
 
@@ -174,7 +175,7 @@ async def test_a_killed_worker_is_begun_again_its_ear_goes_on_and_the_others_not
     ears = [(engine.listen(), Notes()) for _ in range(2)]
     for ear, notes in ears:
         ear.heard(notes)
-        ear.hear(line(*WHICH))
+        ear.hear(line(*FINE))
     (hit, of_hit), (other, of_other) = ears
     await of_hit.until(lambda noted: bool(noted.all))
     while len(engine.pids) < 2:
@@ -182,12 +183,12 @@ async def test_a_killed_worker_is_begun_again_its_ear_goes_on_and_the_others_not
     os.kill(engine.pids[0], signal.SIGKILL)
     await of_hit.until(lambda noted: bool(noted.finals))
     before = len(of_hit.finals)
-    hit.hear(silence(1) + line(*MUSHROOM))
+    hit.hear(silence(1) + line(*FINE))
     await asyncio.gather(hit.close(), other.close())
     said = " ".join(one.text for one in of_hit.finals[before:])
-    assert "mushroom" in said.split()
+    assert "fine" in said.split()
     assert of_hit.finals[-1].end_ms > of_hit.finals[0].end_ms
-    assert {"wait", "which", "one"} <= set(of_other.words)
+    assert {"doing", "fine"} <= set(of_other.words)
     assert len(of_other.finals) == 1
     assert engine.counters["worker_died"] == 1
 
@@ -197,11 +198,11 @@ async def test_an_engine_that_closes_gives_what_its_ears_have_left_and_leaves_no
     ears = [(engine.listen(), Notes()) for _ in range(3)]
     for ear, notes in ears:
         ear.heard(notes)
-        ear.hear(line(*WHICH))
+        ear.hear(line(*FINE))
     await ears[0][1].until(lambda noted: bool(noted.all))
     pids = engine.pids
     await engine.close()
-    assert [{"wait", "which"} <= set(notes.words) for _, notes in ears] == [True] * 3
+    assert [{"doing", "fine"} <= set(notes.words) for _, notes in ears] == [True] * 3
     assert pids
     for pid in pids:
         with pytest.raises(ProcessLookupError):
@@ -218,11 +219,11 @@ async def test_an_on_text_that_raises_is_counted_and_loses_nobody_else_anything(
     failing, (ear, notes) = engine.listen(), (engine.listen(), Notes())
     failing.heard(fail)
     ear.heard(notes)
-    failing.hear(line(*WHICH))
-    ear.hear(line(*WHICH))
+    failing.hear(line(*FINE))
+    ear.hear(line(*FINE))
     await asyncio.gather(failing.close(), ear.close())
     assert engine.counters["on_text_failed"] >= 1
-    assert {"wait", "which"} <= set(notes.words)
+    assert {"doing", "fine"} <= set(notes.words)
 
 
 async def test_the_worker_ends_when_the_process_that_began_it_is_killed() -> None:
@@ -258,7 +259,7 @@ async def test_the_engine_is_opened_by_its_name() -> None:
     engine = open_engine("pocketsphinx")
     ear, notes = engine.listen(), Notes()
     ear.heard(notes)
-    ear.hear(line(*WHICH))
+    ear.hear(line(*FINE))
     await ear.close()
     await engine.close()
-    assert {"wait", "which"} <= set(notes.words)
+    assert {"doing", "fine"} <= set(notes.words)
