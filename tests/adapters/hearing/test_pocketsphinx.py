@@ -178,10 +178,13 @@ async def test_a_killed_worker_is_begun_again_its_ear_goes_on_and_the_others_not
         ear.hear(line(*FINE))
     (hit, of_hit), (other, of_other) = ears
     await of_hit.until(lambda noted: bool(noted.all))
-    while len(engine.pids) < 2:
-        await asyncio.sleep(0.01)
-    os.kill(engine.pids[0], signal.SIGKILL)
-    await of_hit.until(lambda noted: bool(noted.finals))
+    async with asyncio.timeout(GENEROUS_S):
+        while len(engine.pids) < 2:
+            await asyncio.sleep(0.01)
+        os.kill(engine.pids[0], signal.SIGKILL)
+        while not engine.counters["worker_died"]:
+            await asyncio.sleep(0.01)
+    assert of_hit.finals
     before = len(of_hit.finals)
     hit.hear(silence(1) + line(*FINE))
     await asyncio.gather(hit.close(), other.close())
