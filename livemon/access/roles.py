@@ -22,6 +22,8 @@ class Right(StrEnum):
     """Take a call over."""
     END = "end"
     """End a call."""
+    CONNECT = "connect"
+    """See how agents are connected (the address of Redis, without its password), and which runtimes are there."""
     MANAGE = "manage"
     """The workspace itself: its people, their roles, sessions, keys, the audit log. Nobody has it but Admins."""
 

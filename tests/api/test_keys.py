@@ -51,7 +51,7 @@ async def test_a_key_is_told_once_and_shown_without_its_secret(livemon_site: Sit
     assert made["key"].startswith(f"lmk_{made['id']}_")
     assert len(made["key"].rpartition(f"{made['id']}_")[2]) == 43  # 256 bits
     listing = (await ada.get("/keys/all")).json()
-    assert listing["rights"] == ["watch", "read", "unmasked", "listen", "take_over", "end"]
+    assert listing["rights"] == ["watch", "read", "unmasked", "listen", "take_over", "end", "connect"]
     (key,) = listing["keys"]
     assert key == {
         **{"id": made["id"], "name": "Wallboard", "rights": ["watch", "read"], "created_by": "Ada"},
