@@ -13,6 +13,7 @@ from livemon.calls.alerts import Alerts
 from livemon.calls.feed import CallFeed, FeedTiming
 from livemon.calls.list_feed import ListFeed
 from livemon.calls.presence import Presence
+from livemon.calls.runtime_feed import RuntimeFeed
 from livemon.calls.transcript_feed import Transcripts
 from livemon.control.commands import Control
 from livemon.control.take_overs import GRACE_MS, TakeOvers
@@ -41,6 +42,7 @@ class Workspace:
         self.presence = Presence(redis, self.keys, node_id, now=self.calls.now)
         self.list_feed = ListFeed(self.calls, self.presence)
         self.alerts = Alerts(self.calls)
+        self.runtimes = RuntimeFeed(redis, self.keys, self.calls)
         self.transcripts = Transcripts(redis, self.keys, self.calls, self.presence)
         self.control = Control(redis, self.keys, self.calls)
         self.listening = Listening(redis, self.keys, node_id, self.calls, self.presence)
@@ -54,6 +56,7 @@ class Workspace:
             "presence": self.presence.run,
             "list": self.list_feed.run,
             "alerts": self.alerts.run,
+            "runtimes": self.runtimes.run,
             "transcripts": self.transcripts.run,
             "listening": self.listening.run,
             "talking": self.talking.run,
