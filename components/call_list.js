@@ -23,7 +23,7 @@ const OPEN_REPEAT_MS = 150; // a key that is held down opens where it comes to r
 const RELOAD_KEY = "livemon:refused";
 
 export default {
-  props: { texts: Object, open_id: String, pinned: Boolean, active: Boolean, connect: String },
+  props: { texts: Object, open_id: String, pinned: Boolean, active: Boolean, may_connect: Boolean },
   emits: ["open"],
 
   template: `
@@ -94,15 +94,8 @@ export default {
     </div>
     <div v-else-if="state === 'empty'" class="call-message is-whole" data-testid="call-list-empty">
       <h2>{{ texts["empty.title"] }}</h2>
-      <p>{{ texts["empty.text"] }}</p>
-      <div class="call-connect">
-        <pre tabindex="0">{{ connect }}</pre>
-        <button type="button" class="lm-button" @click="copy">
-          <svg class="lm-icon" viewBox="0 0 24 24" aria-hidden="true"><path :d="copied ? icons.check : icons.copy" /></svg>
-          {{ texts[copied ? "copied" : "empty.copy"] }}
-        </button>
-      </div>
-      <p v-if="connect.includes('REDIS_URL')" class="is-muted">{{ texts["empty.redis"] }}</p>
+      <p>{{ texts["empty.text"] }} {{ texts[may_connect ? "empty.connect.text" : "empty.ask"] }}</p>
+      <a v-if="may_connect" class="lm-button is-primary" :href="connectPage" data-testid="empty-connect">{{ texts["empty.connect"] }}</a>
     </div>
     <div v-else-if="state === 'refused'" class="call-message is-whole" data-testid="call-list-refused">
       <h2>{{ texts["list.refused"] }}</h2>
@@ -134,7 +127,6 @@ export default {
       feed: { state: "live", since: null },
       staleShown: false,
       announcement: "",
-      copied: false,
     };
   },
 
@@ -210,6 +202,7 @@ export default {
 
   created() {
     Object.assign(this, { icons, columns, filters, timeChars: clockTime(new Date(2000, 11, 30, 22, 58, 58)).length });
+    this.connectPage = `${window.path_prefix ?? ""}/connect`;
     this.calls = Vue.markRaw(new CallRows(this.texts));
     const order = keptOrder();
     if (order) {
@@ -248,7 +241,7 @@ export default {
     this.release.abort();
     this.resizes.disconnect();
     this.unschedule();
-    for (const timer of [this.staleTimer, this.tickTimer, this.announceTimer, this.openTimer, this.copyTimer]) clearTimeout(timer);
+    for (const timer of [this.staleTimer, this.tickTimer, this.announceTimer, this.openTimer]) clearTimeout(timer);
     for (const timer of this.fresh.values()) clearTimeout(timer);
   },
 
@@ -533,19 +526,6 @@ export default {
       this.compact = this.$el.clientWidth < COMPACT_BELOW_PX;
       const { scroll, head } = this.$refs;
       if (scroll.clientHeight) this.height = scroll.clientHeight - head.offsetHeight;
-    },
-
-    async copy() {
-      try {
-        await navigator.clipboard.writeText(this.connect);
-      } catch {
-        // A page that is not secure has no clipboard; the lines are selected instead, to be copied by hand.
-        getSelection()?.selectAllChildren(this.$el.querySelector(".call-connect pre"));
-        return;
-      }
-      this.copied = true;
-      clearTimeout(this.copyTimer);
-      this.copyTimer = setTimeout(() => (this.copied = false), 2000);
     },
   },
 };

@@ -9,31 +9,17 @@ from nicegui.element import Element
 
 from livemon.texts import TEXTS
 
-CONNECT_LINES = """\
-pip install ./runtime  # in a clone of livemon
-
-import asyncio
-from livemon_runtime import Audio, Runtime
-
-async def answer(hang_up: asyncio.Event) -> None:
-    async with Runtime("{redis_url}", name="my-agent") as runtime:
-        audio = Audio(caller="opus", agent="opus")
-        async with runtime.call(agent_name="Ada", audio=audio) as call:
-            call.on_end(hang_up.set)
-            call.agent_turn().final("Good morning, how can I help?")
-            await hang_up.wait()"""
-
 
 class CallList(Element, component="call_list.js"):
     """Every ongoing call of the person's workspace.
 
-    `connect_to` is the Redis address to show to someone who connects a first agent; unless given, a placeholder.
+    `may_connect`: whether there is a Connect page for them, to which a list without calls leads.
     """
 
-    def __init__(self, *, connect_to: str = "REDIS_URL") -> None:
+    def __init__(self, *, may_connect: bool = False) -> None:
         super().__init__()
         self._props["texts"] = dict(TEXTS)
-        self._props["connect"] = CONNECT_LINES.format(redis_url=connect_to)
+        self._props["may_connect"] = may_connect
         self._props["active"] = True
 
     def show(self, open_id: str | None, *, active: bool) -> None:

@@ -14,6 +14,7 @@ from livemon.access.guard import Guard
 from livemon.access.headers import SecurityHeaders
 from livemon.api import (
     audit,
+    connect,
     health,
     invitations,
     joining,
@@ -64,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(ApiError, answer_api_error)
     app.add_exception_handler(Exception, _answer_failure)
     people = (sign_in, single_sign_on, workspaces, members, invitations, joining, keys)
-    parts = (live, listen, take_over, *people, audit, health)
+    parts = (live, connect, listen, take_over, *people, audit, health)
     for part in parts:
         app.include_router(part.router(node))
     _mount_pages(app, node)

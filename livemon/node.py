@@ -61,9 +61,9 @@ class Node:
         return self._valkey.url if self._valkey else self.settings.redis_url or ""
 
     @property
-    def connect_to(self) -> str:
-        """The same, fit to be shown to people."""
-        return self._valkey.url if self._valkey else "REDIS_URL"
+    def embeds_redis(self) -> bool:
+        """Whether it is a Valkey of this process's own."""
+        return self._valkey is not None
 
     @property
     def workspaces(self) -> Mapping[str, Workspace]:

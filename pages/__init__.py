@@ -11,11 +11,11 @@ from livemon.node import Node
 from livemon.texts import say
 from pages.card import card
 from pages.elsewhere import elsewhere
-from pages.for_admins import ADMIN_PAGES
 from pages.join import join_page
 from pages.not_found import not_found
 from pages.shell import Shell
 from pages.sign_in import SignInPage
+from pages.tabs import TAB_PAGES
 
 
 def register(node: Node) -> None:
@@ -41,8 +41,8 @@ def register(node: Node) -> None:
             return RedirectResponse(f"{prefix_of(request)}/live", 303)
         return await shell(client, request)
 
-    admins = ((page.path, shell) for page in ADMIN_PAGES)
-    for path, page in (("/", start), ("/live", shell), ("/live/{call_id}", shell), *admins):
+    tabs = ((page.path, shell) for page in TAB_PAGES)
+    for path, page in (("/", start), ("/live", shell), ("/live/{call_id}", shell), *tabs):
         ui.page(path, title=say("brand"), dark=None, language="en-US")(page)
 
 

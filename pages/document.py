@@ -16,7 +16,7 @@ from livemon.texts import say
 
 _STYLES = (
     *("theme.css", "shell.css", "call_list.css", "call_drawer.css", "transcript.css"),
-    *("audit_log.css", "admission.css"),
+    *("audit_log.css", "admission.css", "connect.css"),
 )
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True

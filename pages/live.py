@@ -11,6 +11,7 @@ from nicegui.events import GenericEventArguments
 from components.call_drawer import CallDrawer
 from components.call_list import CallList
 from livemon.access.person import Person
+from livemon.access.roles import Right
 
 _ROUTE = 'import((window.path_prefix || "") + "/assets/route.js")'
 OPEN_CALL = f"(id, by) => {_ROUTE}.then((route) => route.openCall(id, by))"
@@ -20,10 +21,10 @@ OPEN_CALL = f"(id, by) => {_ROUTE}.then((route) => route.openCall(id, by))"
 class LiveView:
     """The list and the drawer; `show` says which call is open, `hide` that another page is."""
 
-    def __init__(self, parent: Element, *, person: Person, connect_to: str) -> None:
+    def __init__(self, parent: Element, *, person: Person) -> None:
         with parent:
             with ui.element("div").classes("lm-live") as self._area:
-                self._list = CallList(connect_to=connect_to)
+                self._list = CallList(may_connect=person.may(Right.CONNECT))
             self._drawer = CallDrawer(user_id=person.user_id, may=person.rights)
         # The address changes in the browser, which then tells the sub pages.
         self._list.on("open", js_handler=OPEN_CALL)

@@ -31,9 +31,9 @@ from livemon.texts import say
 from pages.card import card, words
 from pages.document import head
 from pages.elsewhere import Elsewhere, elsewhere
-from pages.for_admins import ADMIN_PAGES, AdminPage
 from pages.live import OPEN_CALL, LiveView
 from pages.rights import in_words, who_may, who_may_what
+from pages.tabs import TAB_PAGES, TabPage
 
 _PARTING_SECONDS = 2.0
 _SILENCED_SECONDS = 0.1
@@ -72,7 +72,7 @@ class Shell:
         self._client = client
         self._live: LiveView | None = None
         self._tab: Element | None = None
-        self._admin_tabs: dict[str, Element] = {}
+        self._tabs: dict[str, Element] = {}
         self._connection: Element | None = None
         self._checked = True  # the first sub page is built within the request that the person came with
 
@@ -99,7 +99,7 @@ class Shell:
                         "/": self._home,
                         "/live": self._list,
                         "/live/{call_id}": self._call,
-                        **{page.path: partial(self._for_admins, page) for page in ADMIN_PAGES},
+                        **{page.path: partial(self._tab_page, page) for page in TAB_PAGES},
                     }
                     Pages(dict(routes), self._show_lost)
         self._checked = False
@@ -115,10 +115,10 @@ class Shell:
             if watches:
                 with ui.element("nav").classes("lm-tabs").props(f'aria-label="{say("nav.label")}"'):
                     self._tab = _link("/live", say("nav.live"), "").props('data-testid="nav-live-monitoring"')
-                    if self._person.may(Right.MANAGE):
-                        for page in ADMIN_PAGES:
+                    for page in TAB_PAGES:
+                        if self._person.may(page.right):
                             tab = _link(page.path, page.title, "").props(f'data-testid="{page.tab}"')
-                            self._admin_tabs[page.path] = tab
+                            self._tabs[page.path] = tab
             ui.element("div").classes("lm-space")
             if watches:
                 self._connection = ConnectionState()
@@ -158,8 +158,8 @@ class Shell:
         found = await elsewhere(self._node, self._person, call_id)
         await self._ask_again(lambda person: self._show_call(person, call_id, found))
 
-    def _for_admins(self, page: AdminPage) -> Awaitable[None] | None:
-        return self._with_person(lambda person: self._show_for_admins(person, page))
+    def _tab_page(self, page: TabPage) -> Awaitable[None] | None:
+        return self._with_person(lambda person: self._show_tab_page(person, page))
 
     def _with_person(self, show: Callable[[Person], None]) -> Awaitable[None] | None:
         """Build for the person of the request; later, for whoever the session's person is by then."""
@@ -209,20 +209,21 @@ class Shell:
             card("forbidden", title, text)
             return
         if self._live is None:
-            self._live = LiveView(self._main, person=person, connect_to=self._node.connect_to)
+            self._live = LiveView(self._main, person=person)
         self._live.show(call_id)
         self._entitle(say("nav.live"), live=True)
 
-    def _show_for_admins(self, person: Person, page: AdminPage) -> None:
-        if not person.may(Right.MANAGE):
-            self._only(page.forbidden_title)
+    def _show_tab_page(self, person: Person, page: TabPage) -> None:
+        if not person.may(page.right):
+            rights = self._node.settings.rights
+            self._only(page.forbidden_title(rights))
             self._refuse(person, page.path)
-            page.show_forbidden(person)
+            page.show_forbidden(person, rights)
             return
         self._only(page.title)
-        _mark(self._admin_tabs.get(page.path), current=True)
+        _mark(self._tabs.get(page.path), current=True)
         self._client.run_javascript(_SHOW_TAB % page.tab)
-        page.show()
+        page.show(self._node, person, self._request)
 
     def _refuse(self, person: Person, path: str) -> None:
         """Answer 403, and have it in the audit log."""
@@ -248,7 +249,7 @@ class Shell:
         if self._connection is not None:  # the list says how it is; where there is none, nobody knows
             self._connection.set_visibility(self._live is not None)
         _mark(self._tab, current=live)
-        for tab in self._admin_tabs.values():
+        for tab in self._tabs.values():
             _mark(tab, current=False)
 
     @staticmethod

@@ -31,6 +31,7 @@ ACTIONS: Mapping[str, Action] = {
     "/invitations/{invitation_id}/revoke": Action.INVITATION,
     "/keys": Action.API_KEY,
     "/keys/{key_id}/revoke": Action.API_KEY,
+    "/connect/password": Action.REDIS_SHOWN,
     "/workspace": Action.SIGN_IN,
 }
 """What somebody does who asks there; anywhere else it is `Action.ACCESS`."""

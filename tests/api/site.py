@@ -25,6 +25,7 @@ from livemon.access.roles import RIGHTS, Right, Role
 from livemon.access.sessions import Sessions
 from livemon.access.workspaces import add_workspace
 from livemon.api import audit, joining, keys, listen, live, sign_in, take_over
+from livemon.api import connect as connect_api
 from livemon.api import workspaces as workspaces_api
 from livemon.api.errors import ApiError, answer_api_error
 from livemon.api.recording import refuse_cross_site
@@ -46,6 +47,8 @@ class Site:
     audit: AuditLog
     rights: dict[Role, frozenset[Right]]
     """What the roles may do: a test may set others, as the settings do."""
+    host: SimpleNamespace
+    """What the endpoints are given: a test may say another address of Redis."""
     other: "Beside | None" = None
 
     @property
@@ -170,11 +173,20 @@ async def site(valkey_url: str, folder: Path, valkey: Redis, *, two: bool = Fals
         await beside.runtime.alive()
     app = FastAPI()
     host = SimpleNamespace(
-        sessions=sessions, workspaces=workspaces, store=store, audit=log, providers={}, public_url=None
+        sessions=sessions,
+        workspaces=workspaces,
+        store=store,
+        audit=log,
+        providers={},
+        public_url=None,
+        settings=SimpleNamespace(public_url=None),
+        redis_url=valkey_url,
+        embeds_redis=False,
     )
     app.add_middleware(Guard, sessions=sessions, audit=log, on_cross_site=partial(refuse_cross_site, host))
     app.add_exception_handler(ApiError, answer_api_error)
     app.include_router(live.router(host))
+    app.include_router(connect_api.router(host))
     app.include_router(listen.router(host))
     app.include_router(take_over.router(host))
     app.include_router(sign_in.router(host))
@@ -192,7 +204,7 @@ async def site(valkey_url: str, folder: Path, valkey: Redis, *, two: bool = Fals
         await until(lambda: all(one.calls.state.state == "live" for one in workspaces.values()))
         try:
             port = server.servers[0].sockets[0].getsockname()[1]
-            yield Site(port, store, sessions, workspace, runtime, log, rights, beside)
+            yield Site(port, store, sessions, workspace, runtime, log, rights, host, beside)
         finally:
             server.should_exit = True
             await serving

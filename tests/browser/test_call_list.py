@@ -188,7 +188,7 @@ async def test_a_reload_leaves_order_and_filter_as_they_were_and_forgets_the_sea
 
 async def test_without_a_call_it_says_how_to_connect_the_first_agent(live: LivePage, runtime: Runtime) -> None:
     empty = live.page.get_by_test_id("call-list-empty")
-    await expect(empty).to_contain_text("pip install ./runtime")
+    await expect(empty.get_by_test_id("empty-connect")).to_have_attribute("href", "/connect")
     (call,) = start_calls(runtime, 1)
     await expect(live.row(call)).to_be_visible()
     await expect(empty).to_have_count(0)

@@ -67,6 +67,7 @@ TABLE = {
     # --- calls
     "SOCKET /feed/calls": row("4401 4403 0 0 0 0", keys=(0, 0)),
     "SOCKET /feed/calls/{call_id}": row("4401 4403 0 0 4404 4404", keys=(0, 4404)),
+    "SOCKET /feed/runtimes": row("4401 4403 0 0 0 0", keys=(0, 0)),
     "SOCKET /feed/alerts": row("4401 4403 4403 0 4403 0"),
     "POST /calls/{call_id}/end": row("401 403 409 409 404 404", keys=(409, 404)),
     "POST /calls/{call_id}/listen": row("401 403 409 409 404 404", LISTEN, keys=(409, 404)),
@@ -98,6 +99,7 @@ TABLE = {
     "GET /keys/all": admins("200 200"),
     "POST /keys": admins("200 200", {"name": "robot", "rights": ["watch"], "days": 1}),
     "POST /keys/{key_id}/revoke": admins("204 404"),
+    "POST /connect/password": admins("409 409"),
     "GET /audit/entries": admins("200 200"),
     "GET /audit/export.csv": admins("200 200"),
     # --- pages
@@ -105,6 +107,7 @@ TABLE = {
     "GET /live": row("401 403 200 200 200 200"),
     "GET /live/{call_id}": row("401 403 200 200 200 200"),
     "GET /audit": admins("200 200"),
+    "GET /connect": row("401 403 200 200 200 200"),
     "GET /members": admins("200 200"),
     "GET /keys": admins("200 200"),
     "GET /join": row("200"),

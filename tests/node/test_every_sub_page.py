@@ -24,6 +24,7 @@ PLAIN = {"div", "section", "h1", "h2", "p", "a", "table", "tr", "th", "td", "spa
 """What a page is made of that says no more than its words."""
 FRAME = PLAIN | {"main", "nicegui-connection_state"}
 LIVE = {"nicegui-call_list", "nicegui-call_drawer"}
+CONNECT = {"nicegui-connect"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ TABLE = {
     "/": SubPage("home", "nicegui-call_list", "nicegui-call_list", frozenset(LIVE)),
     "/live": SubPage("forbidden", "nicegui-call_list", "nicegui-call_list", frozenset(LIVE)),
     "/live/{call_id}": SubPage("forbidden", "nicegui-call_drawer", "nicegui-call_drawer", frozenset(LIVE)),
+    "/connect": SubPage("connect-forbidden", "nicegui-connect", "nicegui-connect", frozenset({"nicegui-connect"})),
     "/members": SubPage("members-forbidden", "members-forbidden", "nicegui-members", frozenset({"nicegui-members"})),
     "/keys": SubPage("keys-forbidden", "keys-forbidden", "nicegui-api_keys", frozenset({"nicegui-api_keys"})),
     "/audit": SubPage("forbidden", "forbidden", "nicegui-audit_log", frozenset({"nicegui-audit_log"})),
@@ -93,7 +95,7 @@ async def test_a_developer_gets_the_calls_and_nothing_of_an_admins(
         for path, sub_page in ADDRESSES.items():
             await go(page, EVENTS[0], "/nowhere", "not-found")
             heard = await go(page, EVENTS[0], path, sub_page.developer)
-            assert tags_in(heard) <= FRAME | LIVE, path
+            assert tags_in(heard) <= FRAME | LIVE | CONNECT, path
             assert not [word for word in secrets_of_others(kind) if word in heard], path
 
 

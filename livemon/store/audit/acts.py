@@ -26,6 +26,8 @@ class Action(StrEnum):
     INVITATION = "invitation"
     SIGN_IN_LINK = "sign_in_link"
     API_KEY = "api_key"
+    REDIS_SHOWN = "redis_shown"
+    """The password of Redis, shown on the Connect page."""
     SETTING = "setting"
     ACCESS = "access"
     """A page, a feed or an endpoint that somebody may not see."""
