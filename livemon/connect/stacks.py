@@ -96,11 +96,8 @@ asyncio.run(main())
 
 def _livekit(at: Deployment, redis: str) -> tuple[Block, ...]:
     program = f"""\
-from contextlib import AsyncExitStack
-
 from livekit.agents import AgentServer, JobContext, cli
-from livemon_runtime import Runtime
-from livemon_runtime.adapters.livekit import watch
+from livemon_runtime.adapters.livekit import job_runtime, watch
 
 from my_agent import MyAgent, make_session  # your own: the Agent, and an AgentSession with its models
 
@@ -110,10 +107,8 @@ server = AgentServer()
 
 @server.rtc_session()
 async def entrypoint(ctx: JobContext) -> None:
-    stack = AsyncExitStack()
-    ctx.add_shutdown_callback(stack.aclose)
-    runtime = await stack.enter_async_context({_runtime(at)})
     session = make_session()
+    runtime = job_runtime(REDIS, name="my-agent", workspace={python(at.workspace)})
     watch(runtime, session, room=ctx.room, agent_name="Ada")
     await session.start(agent=MyAgent(), room=ctx.room)
 
@@ -125,11 +120,22 @@ if __name__ == "__main__":
 
 
 def _twilio(at: Deployment, redis: str) -> tuple[Block, ...]:
-    run = f"LIVEMON_REDIS_URL={shell(redis)} livemon gateway twilio --bot wss://YOUR_BOT/ws"
-    markup = '<Response>\n  <Connect>\n    <Stream url="wss://YOUR_GATEWAY/"/>\n  </Connect>\n</Response>\n'
+    run = f"""\
+export LIVEMON_REDIS_URL={shell(redis)}
+export LIVEMON_TWILIO_AUTH_TOKEN=YOUR_AUTH_TOKEN
+livemon gateway twilio --workspace {shell(at.workspace)} \\
+  --bot wss://YOUR_BOT/ws --public-url https://YOUR_GATEWAY
+"""
+    markup = """\
+<Response>
+  <Connect>
+    <Stream url="wss://YOUR_GATEWAY/media"/>
+  </Connect>
+</Response>
+"""
     return (
         _install(".", "./runtime[twilio]"),
-        Block("gateway", "shell", f"{run}\n"),
+        Block("gateway", "shell", run),
         Block("stream", "xml", markup),
     )
 

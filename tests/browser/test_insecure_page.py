@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -101,3 +102,27 @@ async def test_over_https_all_is_well_and_the_session_stays_on_https(https: Live
     await expect(page.get_by_test_id("insecure-page")).to_be_hidden()
     (cookie,) = await page.context.cookies()
     assert cookie["secure"]
+
+
+async def test_the_lines_of_the_connect_page_are_copied_without_a_clipboard(
+    livemon: LivemonProcess, far_away: Browser
+) -> None:
+    url = f"http://{HOST}:{livemon.port}"
+    context = await far_away.new_context(base_url=url)
+    try:
+        cookie = await livemon.cookie("Far", Role.DEVELOPER)
+        await context.add_cookies([{"name": "livemon_session", "value": cookie, "url": url}])
+        page = await context.new_page()
+        await page.goto("/connect")
+        await page.locator("[data-testid=connect-stack][data-stack=api]").click()
+        assert await page.evaluate("navigator.clipboard === undefined")
+        copy = page.locator("[data-testid=connect-copy][data-block=program]")
+        await copy.click()
+        await expect(copy).to_have_text("Copied")
+        await page.goto("/live")
+        search = page.get_by_test_id("call-search")
+        await search.focus()
+        await page.keyboard.press("Control+V")
+        await expect(search).to_have_value(re.compile(f'base_url="{re.escape(url)}"'))
+    finally:
+        await close(context)

@@ -2,6 +2,8 @@
 
 import ast
 import subprocess
+from importlib import import_module
+from importlib.util import find_spec
 from xml.etree import ElementTree
 
 import pytest
@@ -57,6 +59,15 @@ def test_every_line_for_the_shell_is_one_and_hands_over_the_address_as_it_is():
         capture_output=True, check=True, text=True,
     )  # fmt: skip
     assert done.stdout.split("\n")[:-1] == ["conform", "--redis", URL, "--workspace", "night-shift"]
+
+
+def test_every_name_that_they_import_from_the_runtime_is_there():
+    for block in blocks("python"):
+        for node in ast.walk(ast.parse(block.lines)):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if module.startswith("livemon_runtime") and find_spec(module):
+                found = import_module(module)
+                assert [name.name for name in node.names if not hasattr(found, name.name)] == [], block.name
 
 
 def test_the_markup_is_whole():
