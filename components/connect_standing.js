@@ -66,7 +66,6 @@ export const ConnectStanding = {
       message: (message) => this.receive(message),
       state: (state, since) => {
         this.link = { state, since };
-        if (state !== "live") this.news = null; // nobody knows any more
         this.follow();
       },
     });

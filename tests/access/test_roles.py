@@ -4,7 +4,7 @@ import pytest
 
 from livemon.access.roles import RIGHTS, Right, RightsError, Role, read_rights
 
-CALLS = {Right.WATCH, Right.READ, Right.UNMASKED, Right.LISTEN, Right.TAKE_OVER, Right.END}
+CALLS = {Right.WATCH, Right.READ, Right.UNMASKED, Right.LISTEN, Right.TAKE_OVER, Right.END, Right.CONNECT}
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,8 @@ async def test_where_nothing_may_be_copied_the_lines_are_selected_and_it_says_so
     await opened(stage)
     await page.locator("[data-testid=connect-copy][data-block=install]").click()
     await expect(page.get_by_role("alert")).to_contain_text("The browser does not let this page copy. It is selected")
-    assert await page.evaluate("String(getSelection())").strip() == "pip install './runtime[pipecat]'"
+    selected = await page.evaluate("String(getSelection())")
+    assert selected.strip() == "pip install './runtime[pipecat]'"
 
 
 @pytest.mark.parametrize(
