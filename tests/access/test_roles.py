@@ -28,7 +28,7 @@ def test_roles_are_kept_under_these_words():
         ("none", set()),
         ("watch", {Right.WATCH}),
         ("Watch, READ,  listen", {Right.WATCH, Right.READ, Right.LISTEN}),
-        ("watch read unmasked listen take_over end", CALLS),
+        ("watch read unmasked listen take_over end connect", CALLS),
     ],
 )
 def test_rights_are_read_from_a_list_of_names(text, rights):
