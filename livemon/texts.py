@@ -764,7 +764,7 @@ _CONNECT = {
     "connect.block.program": "List the calls",
     "connect.more.pipecat": "What supervisors get and can do: docs/pipecat.md in a clone of livemon.",
     "connect.more.livekit": "What supervisors get and can do: docs/livekit.md in a clone of livemon.",
-    "connect.more.twilio": "Put the address of your bot's stream in place of YOUR_BOT, the one at which Twilio reaches the gateway in place of YOUR_GATEWAY, and your account's token in place of YOUR_AUTH_TOKEN. More: docs/twilio.md in a clone of livemon.",
+    "connect.more.twilio": "Put the address of your bot's stream in place of YOUR_BOT, the one at which Twilio reaches the gateway in place of YOUR_GATEWAY, and your account's own in place of YOUR_AUTH_TOKEN and YOUR_ACCOUNT_SID. More: docs/twilio.md in a clone of livemon.",
     "connect.more.python": "It has a call until you end it in livemon, or stop the program. Sound, tools, End and Take Over take a line each: runtime/README.md in a clone of livemon.",
     "connect.more.other": "docs/protocol.md in a clone of livemon says everything that goes through Redis. Run the check beside your running agent.",
     "connect.more.api": "Retell's own client, with livemon's address and a key of livemon's. What it can do: docs/api.md in a clone of livemon.",

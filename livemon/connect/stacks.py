@@ -123,6 +123,7 @@ def _twilio(at: Deployment, redis: str) -> tuple[Block, ...]:
     run = f"""\
 export LIVEMON_REDIS_URL={shell(redis)}
 export LIVEMON_TWILIO_AUTH_TOKEN=YOUR_AUTH_TOKEN
+export LIVEMON_TWILIO_ACCOUNT_SID=YOUR_ACCOUNT_SID
 livemon gateway twilio --workspace {shell(at.workspace)} \\
   --bot wss://YOUR_BOT/ws --public-url https://YOUR_GATEWAY
 """
