@@ -20,7 +20,8 @@ from tests.livemon_process import LivemonProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LONG_MS = 40_000
+LONG_MS = 120_000
+"""For what begins with the start of a program, or with finding out that something is back."""
 SIZES = [DESKTOP, {"width": 820, "height": 1180}, {"width": 390, "height": 844}]
 
 
