@@ -12,6 +12,7 @@ import pages
 from livemon import page_socket, page_template
 from livemon.access.guard import Guard
 from livemon.access.headers import SecurityHeaders
+from livemon.access.refusals import path_of
 from livemon.api import (
     audit,
     connect,
@@ -29,6 +30,7 @@ from livemon.api import (
 )
 from livemon.api.errors import ApiError, answer_api_error
 from livemon.api.recording import refuse_cross_site
+from livemon.api.v2 import routes as v2
 from livemon.node import Node
 from livemon.settings import Settings
 from livemon.texts import say
@@ -65,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(ApiError, answer_api_error)
     app.add_exception_handler(Exception, _answer_failure)
     people = (sign_in, single_sign_on, workspaces, members, invitations, joining, keys)
-    parts = (live, connect, listen, take_over, *people, audit, health)
+    parts = (live, connect, listen, take_over, v2, *people, audit, health)
     for part in parts:
         app.include_router(part.router(node))
     _mount_pages(app, node)
@@ -96,4 +98,4 @@ def _mount_pages(app: FastAPI, node: Node) -> None:
 async def _answer_failure(request: Request, error: Exception) -> Response:
     """The server logs the traceback by itself; people get words."""
     _log.error("A request failed.", path=request.url.path, error=type(error).__name__)
-    return ApiError("internal", say("failure.text")).response
+    return ApiError("internal", say("failure.text")).response(path_of(request))

@@ -5,15 +5,14 @@ somebody may do is looked at where it is done: an endpoint reads `person_of` and
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from enum import Enum, auto
 from importlib.metadata import version
 from urllib.parse import quote, urlsplit
 
 import structlog
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from livemon.store.audit.log import AuditLog
@@ -24,6 +23,17 @@ from .errors import KeyRefused, TooManyFailures
 from .key_bearers import key_of, refused_elsewhere
 from .named_workspace import means_another
 from .person import Person
+from .refusals import (
+    API,
+    CROSS_SITE,
+    NO_KEY,
+    NOT_FOR_KEYS,
+    NOT_SIGNED_IN,
+    OTHER_WORKSPACE,
+    Refusal,
+    is_api,
+    path_of,
+)
 from .renewal import renewing
 from .sessions import Sessions
 
@@ -59,6 +69,7 @@ PATHS: tuple[tuple[str, Entry], ...] = (
     ("/join/with/*", Entry.OPEN),
     ("/healthz", Entry.OPEN),
     ("/metrics", Entry.OPEN),
+    ("/v2/openapi.json", Entry.OPEN),
     ("/favicon.ico", Entry.OPEN),
     ("/assets/", Entry.OPEN),
     # NiceGUI's own files, the same for every livemon of this version; everything else of NiceGUI belongs to somebody
@@ -72,10 +83,10 @@ PATHS: tuple[tuple[str, Entry], ...] = (
 """The first that fits counts: a path with a slash at its end means everything below it, any other itself alone;
 a star is one part of a path, whatever it is."""
 
-OPEN_TO_KEYS = ("/feed/", "/calls/", "/listeners/", "/take-overs/")
+OPEN_TO_KEYS = ("/feed/", "/calls/", "/listeners/", "/take-overs/", *API)
 """Below which an API key may ask: the calls. Pages and whatever is about people are for people who are signed in."""
 
-GOES_ON = re.compile(r"/calls/[^/]+/end|/listeners/[^/]+/stop|/take-overs/[^/]+/cancel|/sign-out")
+GOES_ON = re.compile(r"/calls/[^/]+/end|/listeners/[^/]+/stop|/take-overs/[^/]+/cancel|/sign-out|/v2/stop-call/[^/]+")
 """What is done while the store is away too, for whoever it knew a little while ago: ending a call, leaving one, or livemon."""
 
 
@@ -112,49 +123,6 @@ def _without_prefix(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, byt
     return [header for header in headers if header[0] != b"x-forwarded-prefix"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """Why somebody is not let in. The shape of the answer is that of the API's errors (docs/interfaces.md)."""
-
-    code: str
-    status: int
-    close_code: int
-    message: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def response(self) -> Response:
-        body = {"error": {"code": self.code, "message": self.message}}
-        return JSONResponse(body, self.status, headers={"Cache-Control": "no-store", **self.headers})
-
-
-_NOT_SIGNED_IN = _Refusal(
-    "unauthenticated", 401, 4401, "You are not signed in, or your session has ended. Sign in, then try again."
-)
-_CROSS_SITE = _Refusal(
-    "cross_site",
-    403,
-    4403,
-    "This request does not come from one of livemon's own pages, so nothing was done. Reload the page and try again. If "
-    "livemon stands behind a proxy, the proxy has to pass the Host header on, or LIVEMON_PUBLIC_URL has to say the "
-    "address that people open.",
-)
-_OTHER_WORKSPACE = _Refusal(
-    "other_workspace",
-    409,
-    4409,
-    "You are in another workspace by now than the one that this was meant for, so nothing was done. The page goes there by "
-    "itself; if it does not, load it anew.",
-)
-_NOT_FOR_KEYS = _Refusal(
-    "forbidden",
-    403,
-    4403,
-    "This is not open to API keys, so nothing was done: they are for watching calls and acting on them. Sign in as a person "
-    "to do this.",
-)
-
-
 class Guard:
     """ASGI middleware. `sessions` may be given as a callable, for an application that is made before its node.
 
@@ -183,8 +151,8 @@ class Guard:
         connection = HTTPConnection(scope)
         person = await self._admit(connection)
         if isinstance(person, Person) and means_another(connection, person):
-            person = _OTHER_WORKSPACE
-        if isinstance(person, _Refusal):
+            person = OTHER_WORKSPACE
+        if isinstance(person, Refusal):
             await _refuse(connection, person, receive, send)
             return
         state = {**scope.get("state", {}), "person": person}
@@ -195,18 +163,18 @@ class Guard:
             send = renewing(self._sessions().renew, connection, person, send)
         await self._app(scope, receive, send)
 
-    async def _admit(self, connection: HTTPConnection) -> Person | _Refusal | None:
+    async def _admit(self, connection: HTTPConnection) -> Person | Refusal | None:
         """Who comes in, None where that does not matter, or why nobody does."""
-        is_http, entry = connection.scope["type"] == "http", entry_of(_path(connection))
+        is_http, entry = connection.scope["type"] == "http", entry_of(path_of(connection))
         if is_http and entry is Entry.SERVERS:
             return None
-        if entry is Entry.SIGNED_IN and (key := key_of(connection)) is not None:
-            return await self._admit_key(connection, key)
+        if entry is Entry.SIGNED_IN and (machine := await self._admit_machine(connection)) is not None:
+            return machine
         unsafe = not is_http or connection.scope["method"] not in _SAFE_METHODS
         if unsafe and not self._is_from_us(connection):
             if self._on_cross_site is not None:
                 self._on_cross_site(connection)
-            return _CROSS_SITE
+            return CROSS_SITE
         if entry is not Entry.SIGNED_IN:
             return None
         try:
@@ -217,35 +185,41 @@ class Guard:
             if known := self._known(connection):
                 return known
             _log.warning("nobody can be let in", why=str(error))
-            return _Refusal("store_away", 503, 1013, str(error))
-        return _NOT_SIGNED_IN
+            return Refusal("store_away", 503, 1013, str(error))
+        return NOT_SIGNED_IN
 
-    async def _admit_key(self, connection: HTTPConnection, key: str) -> Person | _Refusal:
+    async def _admit_machine(self, connection: HTTPConnection) -> Person | Refusal | None:
+        """Who comes with a key, or should; None if it may be a browser."""
+        if (key := _key_of(connection)) is not None:
+            return await self._admit_key(connection, key)
+        return NO_KEY if is_api(path_of(connection)) and not cookies_of(connection) else None
+
+    async def _admit_key(self, connection: HTTPConnection, key: str) -> Person | Refusal:
         """Which machine comes in, or why none does. No cookie counts then, and no browser sends a key by itself, so that an
         Origin need not be there."""
         if connection.headers.getlist("origin") and not self._is_from_us(connection):
-            return _CROSS_SITE
-        keys, path = self._sessions().keys, _path(connection)
+            return CROSS_SITE
+        keys, path = self._sessions().keys, path_of(connection)
         address = connection.client.host if connection.client else ""
         try:
             person = await keys.admit(key, address, self._audit)
         except KeyRefused as error:
             challenge = {"WWW-Authenticate": 'Bearer realm="livemon", error="invalid_token"'}
-            return _Refusal("unauthenticated", 401, 4401, str(error), challenge)
+            return Refusal("unauthenticated", 401, 4401, str(error), challenge)
         except TooManyFailures as error:
-            return _Refusal("sign_in_limited", 429, 1013, str(error), {"Retry-After": str(error.wait_s)})
+            return Refusal("sign_in_limited", 429, 1013, str(error), {"Retry-After": str(error.wait_s)})
         except StoreError as error:
             known = keys.recollect(key) if connection.scope["type"] == "http" and GOES_ON.fullmatch(path) else None
-            return known or _Refusal("store_away", 503, 1013, str(error))
+            return known or Refusal("store_away", 503, 1013, str(error))
         if path.startswith(OPEN_TO_KEYS):
             return person
         if self._audit is not None:
             self._audit.refuse(refused_elsewhere(person, path, address))
-        return _NOT_FOR_KEYS
+        return NOT_FOR_KEYS
 
     def _known(self, connection: HTTPConnection) -> Person | None:
         """Who it was a little while ago, for what must go on without the store."""
-        if connection.scope["type"] != "http" or not GOES_ON.fullmatch(_path(connection)):
+        if connection.scope["type"] != "http" or not GOES_ON.fullmatch(path_of(connection)):
             return None
         known = (self._sessions().recollect(cookie) for cookie in cookies_of(connection))
         return next((person for person in known if person is not None), None)
@@ -260,10 +234,14 @@ class Guard:
         return origin in (self._public_origin, _origin(f"{origin[0]}://{hosts[0]}"))
 
 
-def _path(connection: HTTPConnection) -> str:
-    """The path as the routes see it: without the root path that a server may have been given."""
-    path, root = connection.scope["path"], connection.scope.get("root_path", "").rstrip("/")
-    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+def _key_of(connection: HTTPConnection) -> str | None:
+    """The API key that comes with a request. In the API for programs whatever is sent as one is taken for one: a program
+    with another service's key is to be told that, and not that it comes from a foreign page."""
+    key = key_of(connection)
+    if key is None and is_api(path_of(connection)):
+        sent = connection.headers.getlist("authorization")
+        return "" if any(each.lower().startswith("bearer ") for each in sent) else None
+    return key
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
@@ -278,16 +256,16 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
-async def _refuse(connection: HTTPConnection, refusal: _Refusal, receive: Receive, send: Send) -> None:
+async def _refuse(connection: HTTPConnection, refusal: Refusal, receive: Receive, send: Send) -> None:
     if connection.scope["type"] == "http":
-        wants_page = connection.scope["method"] in ("GET", "HEAD") and "text/html" in connection.headers.get(
-            "accept", ""
-        )
-        response = _to_sign_in(connection) if refusal is _NOT_SIGNED_IN and wants_page else refusal.response
+        path = path_of(connection)
+        reads = connection.scope["method"] in ("GET", "HEAD") and not is_api(path)
+        wants_page = reads and "text/html" in connection.headers.get("accept", "")
+        response = _to_sign_in(connection) if refusal is NOT_SIGNED_IN and wants_page else refusal.response(path)
         await response(connection.scope, receive, send)
         return
     await receive()  # the browser's wish to connect
-    if not _path(connection).startswith(_NICEGUI_SOCKET):  # which knows no close codes
+    if not path_of(connection).startswith(_NICEGUI_SOCKET):  # which knows no close codes
         await send({"type": "websocket.accept"})  # a browser is told nothing of a refusal before this
     await send({"type": "websocket.close", "code": refusal.close_code, "reason": refusal.code})
 

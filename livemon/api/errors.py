@@ -6,6 +6,7 @@ from enum import IntEnum
 from fastapi import Request
 from starlette.responses import JSONResponse
 
+from livemon.access.refusals import path_of, refusal_body
 from livemon.access.roles import Right
 
 _STATUS: Mapping[str, int] = {
@@ -29,6 +30,10 @@ _STATUS: Mapping[str, int] = {
     "refused": 409,
     "too_many_keys": 409,
     "bad_request": 400,
+    "method_not_allowed": 405,
+    "in_progress": 409,
+    "idempotency_key_reused": 422,
+    "rate_limited": 429,
     "microphone_refused": 400,
     "sign_in_limited": 429,
     "internal": 500,
@@ -66,9 +71,9 @@ class ApiError(Exception):
     def status(self) -> int:
         return _STATUS.get(self.code, _OTHER)
 
-    @property
-    def response(self) -> JSONResponse:
-        return JSONResponse({"error": {"code": self.code, "message": self.message}}, self.status, self.headers)
+    def response(self, path: str = "/") -> JSONResponse:
+        """The answer to a request for `path`, which says in whose shape it is."""
+        return JSONResponse(refusal_body(path, self.code, self.message), self.status, self.headers)
 
 
 class NotSignedIn(ApiError):
@@ -101,8 +106,8 @@ _NOT_FOR_YOU = {
 }
 
 
-async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:
+async def answer_api_error(request: Request, error: Exception) -> JSONResponse:
     """To be registered with the application as the handler of `ApiError`."""
     if not isinstance(error, ApiError):
         raise error
-    return error.response
+    return error.response(path_of(request))

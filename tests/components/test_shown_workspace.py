@@ -8,8 +8,8 @@ from playwright.async_api import Page, Request, expect
 from starlette.responses import JSONResponse, Response
 
 from components.assets import FOLDER
-from livemon.access.guard import _OTHER_WORKSPACE
 from livemon.access.named_workspace import HEADER, PARAMETER
+from livemon.access.refusals import OTHER_WORKSPACE
 from livemon.texts import TEXTS
 from tests.components.conftest import Stage
 from tests.components.messages import call, reset
@@ -51,8 +51,8 @@ async def test_end_call_names_the_workspace_that_the_page_shows(stage: Stage, wo
 
 async def test_what_was_meant_for_another_workspace_is_told_and_nothing_is_left_open(stage: Stage) -> None:
     async def elsewhere() -> Response:
-        body: Any = {"error": {"code": _OTHER_WORKSPACE.code, "message": _OTHER_WORKSPACE.message}}
-        return JSONResponse(body, _OTHER_WORKSPACE.status)
+        body: Any = {"error": {"code": OTHER_WORKSPACE.code, "message": OTHER_WORKSPACE.message}}
+        return JSONResponse(body, OTHER_WORKSPACE.status)
 
     stage.end = elsewhere
     page = await opened(stage)

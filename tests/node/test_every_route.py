@@ -75,6 +75,12 @@ TABLE = {
     "POST /listeners/{listener_id}/stop": row("401 204 204 204 204 204", keys=(204, 204)),
     "SOCKET /take-overs/{take_over_id}": row("4401 4403 4404 4404 4404 4404", keys=(4404, 4404)),
     "POST /take-overs/{take_over_id}/cancel": row("401 204 204 204 204 204", keys=(204, 204)),
+    # --- the API for programs
+    **{
+        f"{method} /{version}/{{rest:path}}": row("401 404 404 404 404 404", keys=(404, 404))
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        for version in ("v2", "v3")
+    },
     # --- coming and going
     "POST /sign-in/link": row("403", {"token": "x"}),
     "POST /sign-out": row("401 204 204 204 204 204"),
