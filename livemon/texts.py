@@ -116,6 +116,7 @@ _ENTRY = {
     "right.listen": "Live Listen",
     "right.take_over": "Take Over",
     "right.end": "End Call",
+    "right.inject": "Give an agent context, through the API for programs",
     "right.manage": "Members, roles, API keys and the audit log",
     "not_found.title": "There is no page here",
     "not_found.text": "The address {path} leads nowhere. It may have been mistyped, or belong to a newer version of livemon.",
@@ -730,6 +731,8 @@ _ADMISSION = {
     "right.take_over.words": "This stops the AI agent of a call for good.",
     "right.end": "End calls",
     "right.end.words": "This disconnects callers.",
+    "right.inject": "Give agents context",
+    "right.inject.words": "What is sent changes what the AI agent of a call says next.",
     "right.connect": "Connect agents: see which runtimes are there",
 }
 

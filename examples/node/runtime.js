@@ -200,7 +200,7 @@ export class Runtime {
     else if (command.type === "end") call.end("manual_stopped");
     else if (command.type === "inject") {
       this.inject(call, command.content);
-      call.add(call.entry("injected", { content: command.content, by: command.by_name }));
+      if (command.content) call.add(call.entry("injected", { content: command.content, by: command.by_name }));
     } else return { code: "unsupported", message: `This runtime knows no ${command.type}.` };
     return null;
   }

@@ -22,6 +22,8 @@ class Right(StrEnum):
     """Take a call over."""
     END = "end"
     """End a call."""
+    INJECT = "inject"
+    """Give the agent of a call context, or have it answer now. There is no button for it: it is for programs."""
     CONNECT = "connect"
     """See how agents are connected (the address of Redis, without its password), and which runtimes are there."""
     MANAGE = "manage"

@@ -101,6 +101,7 @@ _NOT_FOR_YOU = {
     Right.LISTEN: ("listening to calls", ", so you do not hear this one. The call goes on."),
     Right.TAKE_OVER: ("taking calls over", ", so nobody was asked for this one. It is as it was."),
     Right.END: ("ending calls", ", so this one goes on."),
+    Right.INJECT: ("giving agents context", ", so this agent was told nothing. The call goes on."),
     Right.CONNECT: ("connecting agents", ", so you do not see which runtimes are there. Calls go on."),
     Right.MANAGE: ("managing the workspace", ", so nothing was changed."),
 }

@@ -18,6 +18,26 @@ _DECLINED = {
 KNOWN_CODES = frozenset({"ok", "broken_off", "redis_away", "no_answer", "too_many", *_DECLINED})
 """What a command's outcome may be called in the metrics; anything else is `other` there."""
 
+_AWAY = {
+    "end": "livemon cannot reach the agents at the moment, so it is not known whether the call has been ended."
+    " Wait until the page says «live» again, see whether the call is still there, and try again.",
+    "inject": "livemon cannot reach the agents at the moment, so it is not known whether the agent was told. The call goes"
+    " on. Once livemon reaches them, see whether its transcript has what you sent before you send it again.",
+}
+_GONE = {
+    "end": "The agent's process is not reporting, so nothing was sent to it. The call may still be going on"
+    " without being seen here. Try again when it reports, or end the call where it is hosted.",
+    "inject": "The agent's process is not reporting, so nothing was sent to it. The call may still be going on"
+    " without being seen here. Try again when it reports.",
+}
+_SILENT = {
+    "end": "The agent's process has not answered within 5 seconds. As far as we know the call goes on and the agent"
+    " still has it; it may yet end by itself. Please try again.",
+    "inject": "The agent's process has not answered within 5 seconds, so it is not known whether the agent was told. The"
+    " call goes on. See whether its transcript has what you sent before you send it again.",
+}
+"""By the command's type."""
+
 _MAX_CODE = 64
 _OTHER = "The agent's process said no: {said} The call goes on."
 
@@ -31,28 +51,15 @@ class CommandFailed(Exception):
 class RedisAway(CommandFailed):
     code = "redis_away"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "livemon cannot reach the agents at the moment, so it is not known whether the call has been ended."
-            " Wait until the page says «live» again, see whether the call is still there, and try again."
-        )
+    def __init__(self, kind: str = "end") -> None:
+        super().__init__(_AWAY[kind])
 
 
 class NoAnswer(CommandFailed):
     code = "no_answer"
 
-    def __init__(self, *, gone: bool = False) -> None:
-        if gone:
-            text = (
-                "The agent's process is not reporting, so nothing was sent to it. The call may still be going on"
-                " without being seen here. Try again when it reports, or end the call where it is hosted."
-            )
-        else:
-            text = (
-                "The agent's process has not answered within 5 seconds. As far as we know the call goes on and the agent"
-                " still has it; it may yet end by itself. Please try again."
-            )
-        super().__init__(text)
+    def __init__(self, kind: str = "end", *, gone: bool = False) -> None:
+        super().__init__((_GONE if gone else _SILENT)[kind])
 
 
 class TooMany(CommandFailed):

@@ -180,7 +180,7 @@ class Commands:
         if handler is None:
             return Outcome(False, "unsupported", "The agent's program takes no hints: it has no on_inject handler.")
         outcome = await ask(handler, command, self._timeout, "inject")
-        if outcome.ok:
+        if outcome.ok and command.content:  # without words the agent was only to answer
             call.injected(command.content, command.by_name)
         return outcome
 

@@ -4,7 +4,7 @@ import pytest
 
 from livemon.access.roles import RIGHTS, Right, RightsError, Role, read_rights
 
-CALLS = {Right.WATCH, Right.READ, Right.UNMASKED, Right.LISTEN, Right.TAKE_OVER, Right.END, Right.CONNECT}
+CALLS = {Right.WATCH, Right.READ, Right.UNMASKED, Right.LISTEN, Right.TAKE_OVER, Right.END, Right.INJECT, Right.CONNECT}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_roles_are_kept_under_these_words():
         ("none", set()),
         ("watch", {Right.WATCH}),
         ("Watch, READ,  listen", {Right.WATCH, Right.READ, Right.LISTEN}),
-        ("watch read unmasked listen take_over end connect", CALLS),
+        ("watch read unmasked listen take_over end inject connect", CALLS),
     ],
 )
 def test_rights_are_read_from_a_list_of_names(text, rights):
@@ -37,7 +37,7 @@ def test_rights_are_read_from_a_list_of_names(text, rights):
 
 @pytest.mark.parametrize("text", ["", ",", "everything", "watch,manage", "watch,none", "watch;read"])
 def test_a_list_with_what_is_no_right_is_refused_with_the_names_that_there_are(text):
-    with pytest.raises(RightsError, match="watch, read, unmasked, listen, take_over, end, connect, or the word none"):
+    with pytest.raises(RightsError, match="watch, read, unmasked, listen, take_over, end, inject, connect, or the word none"):
         read_rights(text)
 
 

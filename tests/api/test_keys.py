@@ -51,7 +51,7 @@ async def test_a_key_is_told_once_and_shown_without_its_secret(livemon_site: Sit
     assert made["key"].startswith(f"lmk_{made['id']}_")
     assert len(made["key"].rpartition(f"{made['id']}_")[2]) == 43  # 256 bits
     listing = (await ada.get("/keys/all")).json()
-    assert listing["rights"] == ["watch", "read", "unmasked", "listen", "take_over", "end", "connect"]
+    assert listing["rights"] == ["watch", "read", "unmasked", "listen", "take_over", "end", "inject", "connect"]
     (key,) = listing["keys"]
     assert key == {
         **{"id": made["id"], "name": "Wallboard", "rights": ["watch", "read"], "created_by": "Ada"},
@@ -301,7 +301,7 @@ async def test_a_machine_is_told_what_its_key_lacks_and_nothing_of_a_role(livemo
 
 
 async def test_a_machine_makes_no_keys_and_sees_no_audit_log(livemon_site: Site, ada: Browser):
-    key = await make(ada, rights=["watch", "read", "unmasked", "listen", "take_over", "end"])
+    key = await make(ada, rights=["watch", "read", "unmasked", "listen", "take_over", "end", "inject"])
     async with livemon_site.machine(key["key"]) as machine:
         answers = [await machine.get(path) for path in ("/keys/all", "/audit/entries", "/audit/export.csv")]
         answers += [await machine.post("/keys", json=WANTED), await machine.post(f"/keys/{key['id']}/revoke")]

@@ -55,7 +55,7 @@ class Office:
         self.members: list[dict[str, Any]] = []
         self.invitations: list[dict[str, Any]] = []
         self.keys: list[dict[str, Any]] = []
-        self.rights = ["watch", "read", "unmasked", "listen", "take_over", "end"]
+        self.rights = ["watch", "read", "unmasked", "listen", "take_over", "end", "inject"]
         self.answers: dict[str, tuple[int, Any]] = {}
         self.away = False
         self.acts: list[tuple[str, Any]] = []

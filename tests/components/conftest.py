@@ -47,7 +47,7 @@ PAGE = """<!doctype html>
   const { default: bar } = await import("/assets/call_bar.js");
   const { default: alerts } = await import("/assets/call_alerts.js");
   const texts = await (await fetch("/texts")).json();
-  const may = ["watch", "read", "unmasked", "listen", "take_over", "end"];
+  const may = ["watch", "read", "unmasked", "listen", "take_over", "end", "inject"];
   const state = Vue.reactive({ call_id: null, may });
   window.allow = (...rights) => (state.may = rights);
   window.audioEvents = [];

@@ -10,7 +10,7 @@ from tests.components.messages import call, ended, put, reset, turn
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-EVERYTHING = ("watch", "read", "unmasked", "listen", "take_over", "end")
+EVERYTHING = ("watch", "read", "unmasked", "listen", "take_over", "end", "inject")
 BUTTONS = {"listen": "live-listen", "take_over": "take-over", "end": "end-call"}
 
 

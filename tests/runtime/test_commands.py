@@ -153,6 +153,18 @@ async def test_inject_reaches_the_bot_and_stands_in_the_transcript(
     assert (entry["role"], entry["content"], entry["by"]) == ("injected", "Offer Tuesday.", "Grace")
 
 
+async def test_an_agent_that_is_only_to_answer_is_entered_nowhere(
+    livemon: Livemon, runtime: Runtime, call: Call
+) -> None:
+    hints: list[Any] = []
+    call.on_inject(hints.append)
+    assert (await livemon.ask(runtime, call, "inject", content="", trigger_response=True))["ok"] is True
+    assert (await livemon.ask(runtime, call, "inject", content="Offer Tuesday.", trigger_response=False))["ok"] is True
+    assert [(each.content, each.trigger_response) for each in hints] == [("", True), ("Offer Tuesday.", False)]
+    (entry,) = await eventually(lambda: livemon.transcript("c-1"))
+    assert entry["content"] == "Offer Tuesday."
+
+
 async def test_a_command_past_its_deadline_is_not_done(livemon: Livemon, runtime: Runtime, call: Call) -> None:
     asked: list[int] = []
     call.on_end(lambda: asked.append(1))

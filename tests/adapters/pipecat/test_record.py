@@ -186,6 +186,18 @@ async def test_a_hint_reaches_the_model_and_makes_it_answer_only_if_asked_to(
     assert [one["content"] for one in await entries(livemon, "injected")] == [quiet["content"], "Offer a drink."]
 
 
+async def test_a_model_that_is_only_to_answer_runs_with_nothing_more_in_its_context(
+    livemon: Livemon, runtime: Runtime
+) -> None:
+    async with answering(runtime) as bot:
+        await eventually(lambda: livemon.call("c-1"))
+        assert (await livemon.ask(runtime, "c-1", "inject", content="Be kind.", trigger_response=False))["ok"]
+        assert (await livemon.ask(runtime, "c-1", "inject", content="", trigger_response=True))["ok"]
+        await eventually(lambda: over(lambda: bot.thinking.runs == 1))
+    assert [message["content"] for message in bot.thinking.seen[0]] == ["Be kind."]
+    assert [one["content"] for one in await entries(livemon, "injected")] == ["Be kind."]
+
+
 def in_context(bot: Bot, content: str) -> bool:
     return any(message["content"] == content for message in bot.context.get_messages())
 

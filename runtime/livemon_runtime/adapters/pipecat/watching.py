@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pipecat.frames.frames import InterruptionFrame, LLMMessagesAppendFrame
+from pipecat.frames.frames import InterruptionFrame, LLMMessagesAppendFrame, LLMRunFrame
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.ai_service import AIService
 from pipecat.services.llm_service import LLMService
@@ -105,6 +105,9 @@ def _obey(call: Call, worker: Any, gate: Gate, voice: SupervisorVoice) -> None:
     async def _(command: InjectCommand) -> None:
         if call.agent_silent:
             raise Refusal("A supervisor has the caller: the agent is silent and takes no hints.")
+        if not command.content:
+            await worker.queue_frame(LLMRunFrame())
+            return
         hint: Any = {"role": "developer", "content": command.content}
         await worker.queue_frame(LLMMessagesAppendFrame([hint], run_llm=command.trigger_response))
 
