@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from livemon.access.errors import UnknownWorkspace
 from livemon.access.oidc.errors import ProviderAway
+from livemon.access.pacing import Pace, Pacing
 from livemon.access.sessions import Sessions
 from livemon.embedded_valkey import EmbeddedValkey
 from livemon.finding import Grade
@@ -45,6 +46,7 @@ class Node:
         self.audit = AuditLog(self.store, settings.audit_key, days=settings.audit_days)
         self.sessions = Sessions(self.store, rights=settings.rights)
         self.providers = _providers(settings)
+        self.pacing = Pacing(lambda: self.redis, {Pace.READ: settings.api_reads, Pace.ACT: settings.api_acts})
         self._workspaces = Workspaces(self.store, self._workspace)
         self._valkey = (
             None if settings.redis_url else EmbeddedValkey(settings.data_dir / "valkey", settings.valkey_port)

@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     member_rights: Annotated[frozenset[Right], NoDecode, BeforeValidator(_rights)] = RIGHTS[Role.MEMBER]
     """What the role may do, if not what `livemon.access.roles.RIGHTS` says, such as `watch,read,listen`."""
 
+    api_reads: Annotated[int, Field(ge=1, le=1_000_000)] = 1_200
+    api_acts: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    """How often a minute one API key may look at calls, and act on them, through `/v2` and `/v3`."""
+
     audit_days: Annotated[int, Field(ge=1, le=36_500)] = 365
     """How long an entry of the audit log is kept."""
 

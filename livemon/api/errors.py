@@ -6,7 +6,7 @@ from enum import IntEnum
 from fastapi import Request
 from starlette.responses import JSONResponse
 
-from livemon.access.refusals import path_of, refusal_body
+from livemon.access.refusals import is_api, path_of, refusal_body
 from livemon.access.roles import Right
 
 _STATUS: Mapping[str, int] = {
@@ -30,6 +30,8 @@ _STATUS: Mapping[str, int] = {
     "refused": 409,
     "too_many_keys": 409,
     "bad_request": 400,
+    "unsupported_filter": 400,
+    "unsupported_field": 400,
     "method_not_allowed": 405,
     "in_progress": 409,
     "idempotency_key_reused": 422,
@@ -111,4 +113,8 @@ async def answer_api_error(request: Request, error: Exception) -> JSONResponse:
     """To be registered with the application as the handler of `ApiError`."""
     if not isinstance(error, ApiError):
         raise error
-    return error.response(path_of(request))
+    path = path_of(request)
+    answer = error.response(path)
+    if is_api(path) and error.status == 409 and error.code != "in_progress":
+        answer.headers.setdefault("x-should-retry", "false")  # Retell's clients would send it again by themselves
+    return answer

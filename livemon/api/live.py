@@ -8,7 +8,6 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.websockets import WebSocket
 
-from livemon.access.person import Person
 from livemon.access.roles import Right
 from livemon.calls.feed import AWAY
 from livemon.calls.outbox import Outbox
@@ -16,15 +15,13 @@ from livemon.calls.registry import LiveCall
 from livemon.calls.sight import Sight
 from livemon.calls.transcript import Key
 from livemon.calls.transcript_feed import Watched
-from livemon.control.outcomes import KNOWN_CODES, CommandFailed
-from livemon.store.audit.acts import Action, Outcome
 from livemon.workspace import Workspace
 from livemon_runtime.errors import InvalidName
 from livemon_runtime.keys import check_id
 
-from .errors import ApiError, CloseCode
-from .recording import act_of
-from .sockets import Host, Refused, admitted, allowed, closing, serve, sight_of, words_for
+from .commanding import end, has
+from .errors import CloseCode
+from .sockets import Host, Refused, admitted, allowed, closing, serve, sight_of
 
 
 def router(host: Host) -> APIRouter:
@@ -55,23 +52,8 @@ def router(host: Host) -> APIRouter:
 
     @routes.post("/calls/{call_id}/end")
     async def end_call(request: Request, call_id: str) -> dict[str, bool]:
-        """Whatever becomes of the audit log, the call ends: the entries wait for the store, if need be.
-
-        Who has the call may always end it: a right that is taken away in the middle of it leaves no caller behind.
-        """
-        person, workspace = allowed(host, request, Right.END, unless=partial(_has, call_id))
-        asked = host.audit.note(act_of(request, person, Action.END_CALL, Outcome.ASKED))
-        outcome, detail = Outcome.BROKEN_OFF, {}
-        try:
-            await workspace.control.end(call_id, person.user_id, person.name)
-            outcome = Outcome.DONE
-        except CommandFailed as failure:
-            code = failure.code if failure.code in KNOWN_CODES else "other"  # a runtime may answer anything
-            outcome, detail = Outcome.FAILED, {"reason": code}
-            code, message = words_for(person, failure.code, str(failure))
-            raise ApiError(code, message) from failure
-        finally:
-            host.audit.note(act_of(request, person, Action.END_CALL, outcome, **detail), about=asked)
+        person, workspace = allowed(host, request, Right.END, unless=partial(has, call_id))
+        await end(host, request, person, workspace, call_id)
         return {"ok": True}
 
     return routes
@@ -86,12 +68,6 @@ async def _list_of(workspace: Workspace, sight: Sight) -> AsyncGenerator[Outbox]
     else:
         async with workspace.list_feed.connect_masked() as outbox:
             yield outbox
-
-
-def _has(call_id: str, person: Person, workspace: Workspace) -> bool:
-    """Whether the person has the call, as its runtime says."""
-    live = workspace.calls.get(call_id)
-    return live is not None and live.controller is not None and live.controller.user_id == person.user_id
 
 
 async def _find(workspace: Workspace, call_id: str) -> LiveCall:

@@ -85,6 +85,11 @@ class Watched:
         items, older = self.transcript.before(before, PAGE)
         outbox.offer(_encode({"t": "older", "items": self._items(items, sight.unmasked), "older": older}))
 
+    def newest(self, sight: Sight, count: int) -> tuple[list[Item], bool]:
+        """The last `count` items, as somebody may read them, and whether there are older ones."""
+        items, older = self.transcript.newest(count)
+        return self._items(items, sight.unmasked), older
+
     # --- what happened
 
     def begin(self) -> None:
@@ -224,6 +229,16 @@ class Transcripts:
             if not watched.watched and self._watched.get(call_id) is watched:
                 del self._watched[call_id]
             self._follow(call_id)
+
+    async def newest(self, live: LiveCall, sight: Sight, count: int) -> tuple[list[Item], bool]:
+        """What is said in a call by now: its last `count` items, and whether there are older ones.
+
+        It waits for as long as Redis is away. Raises `TooManyWatched`.
+        """
+        async with self.watch(live, sight) as (watched, outbox):
+            while not watched.loaded:
+                await outbox.take()
+            return watched.newest(sight, count)
 
     def _follow(self, call_id: str) -> None:
         """Read the transcript from its beginning once somebody may read it, and no longer than anybody does."""

@@ -4,17 +4,22 @@ API keys as a rule. Who is signed in may ask here, too: by the same table of rig
 own name in the audit log, which is better than a key that everybody shares.
 """
 
-from enum import StrEnum
+from collections.abc import Callable
 from typing import Protocol
 
 from fastapi import Request
 from redis.asyncio import Redis
 
+from livemon.access.guard import person_of
+from livemon.access.pacing import Pace, Pacing, TooOften
 from livemon.access.person import Person
 from livemon.access.roles import Right
 from livemon.api import sockets
+from livemon.api.errors import ApiError, NotSignedIn
 from livemon.api.sockets import allowed
 from livemon.workspace import Workspace
+
+__all__ = ["Host", "Pace", "admit"]
 
 
 class Host(sockets.Host, Protocol):
@@ -22,16 +27,43 @@ class Host(sockets.Host, Protocol):
 
     @property
     def redis(self) -> Redis: ...
+    @property
+    def pacing(self) -> Pacing: ...
 
 
-class Pace(StrEnum):
-    """What is counted together: whoever reads too often can still act."""
+async def admit(
+    host: Host,
+    request: Request,
+    right: Right,
+    pace: Pace,
+    *,
+    unless: Callable[[Person, Workspace], bool] = lambda _person, _workspace: False,
+) -> tuple[Person, Workspace]:
+    """Who asks, and their workspace, whose calls alone exist for them; `unless` as of `allowed`. Raises `ApiError`:
+    `unauthenticated`, `forbidden` (which is noted), `not_ready`, `rate_limited`."""
+    await keep_pace(host, request, pace)
+    return allowed(host, request, right, unless=unless)
 
-    READ = "read"
-    ACT = "act"
+
+async def keep_pace(host: Host, request: Request, pace: Pace) -> None:
+    """Count the request. Raises `ApiError`: `unauthenticated`, `rate_limited`."""
+    person = person_of(request)
+    if person is None:
+        raise NotSignedIn
+    if too_often := await host.pacing.take(pace, f"{person.workspace}/{person.user_id}"):
+        raise _rate_limited(pace, too_often)
 
 
-async def admit(host: Host, request: Request, right: Right, pace: Pace) -> tuple[Person, Workspace]:
-    """Who asks, and their workspace, whose calls alone exist for them. Raises `ApiError`: `unauthenticated`, `forbidden`
-    (which is noted), `not_ready`, `rate_limited`."""
-    return allowed(host, request, right)
+def _rate_limited(pace: Pace, refused: TooOften) -> ApiError:
+    what = "looking at calls" if pace is Pace.READ else "acting on calls"
+    return ApiError(
+        "rate_limited",
+        f"Nothing was done: this key or person may ask {refused.limit} times a minute for {what}. Try again in "
+        f"{refused.wait_s} s.",
+        {
+            "Retry-After": str(refused.wait_s),
+            "RateLimit-Limit": str(refused.limit),
+            "RateLimit-Remaining": "0",
+            "RateLimit-Reset": str(refused.wait_s),
+        },
+    )

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Match
 
 from livemon.api.errors import ApiError
 
+from . import acting, reading
 from .admission import Host
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -16,7 +17,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 def router(host: Host) -> APIRouter:
     """All of them, for the application to include."""
     routes = APIRouter()
-    parts: list[APIRouter] = []
+    parts = [part.router(host) for part in (reading, acting)]
     for part in parts:
         routes.include_router(part)
     known = [each for part in parts for each in part.routes]
