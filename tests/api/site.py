@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from livemon.access import members
 from livemon.access.guard import COOKIE, Guard
+from livemon.access.pacing import Pace, Pacing
 from livemon.access.roles import RIGHTS, Right, Role
 from livemon.access.sessions import Sessions
 from livemon.access.workspaces import add_workspace
@@ -29,6 +30,7 @@ from livemon.api import connect as connect_api
 from livemon.api import workspaces as workspaces_api
 from livemon.api.errors import ApiError, answer_api_error
 from livemon.api.recording import refuse_cross_site
+from livemon.api.v2 import routes as v2
 from livemon.redis_client import connect
 from livemon.store.audit.log import AuditLog
 from livemon.store.store import Store
@@ -50,6 +52,8 @@ class Site:
     host: SimpleNamespace
     """What the endpoints are given: a test may say another address of Redis."""
     other: "Beside | None" = None
+    paces: dict[Pace, int] = field(default_factory=dict[Pace, int])
+    """How often a minute somebody may ask below `/v2` and `/v3`; to be set before anybody does."""
 
     @property
     def origin(self) -> str:
@@ -172,6 +176,7 @@ async def site(valkey_url: str, folder: Path, valkey: Redis, *, two: bool = Fals
         beside = Beside(workspaces["other"], RawRuntime(valkey, workspaces["other"].keys, "rt-2"))
         await beside.runtime.alive()
     app = FastAPI()
+    paces = dict.fromkeys(Pace, 100_000)
     host = SimpleNamespace(
         sessions=sessions,
         workspaces=workspaces,
@@ -182,6 +187,8 @@ async def site(valkey_url: str, folder: Path, valkey: Redis, *, two: bool = Fals
         settings=SimpleNamespace(public_url=None),
         redis_url=valkey_url,
         embeds_redis=False,
+        redis=redis,
+        pacing=Pacing(lambda: redis, paces),
     )
     app.add_middleware(Guard, sessions=sessions, audit=log, on_cross_site=partial(refuse_cross_site, host))
     app.add_exception_handler(ApiError, answer_api_error)
@@ -194,6 +201,7 @@ async def site(valkey_url: str, folder: Path, valkey: Redis, *, two: bool = Fals
     app.include_router(workspaces_api.router(host))
     app.include_router(keys.router(host))
     app.include_router(joining.router(host))
+    app.include_router(v2.router(host))
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", ws="websockets-sansio")
     server = uvicorn.Server(config)
     runtime = RawRuntime(valkey, workspace.keys)
@@ -204,7 +212,7 @@ async def site(valkey_url: str, folder: Path, valkey: Redis, *, two: bool = Fals
         await until(lambda: all(one.calls.state.state == "live" for one in workspaces.values()))
         try:
             port = server.servers[0].sockets[0].getsockname()[1]
-            yield Site(port, store, sessions, workspace, runtime, log, rights, host, beside)
+            yield Site(port, store, sessions, workspace, runtime, log, rights, host, beside, paces)
         finally:
             server.should_exit = True
             await serving

@@ -258,5 +258,7 @@ def names_in(template: str) -> list[str]:
 def known(found: dict[str, Any]) -> list[str]:
     """What the table is to name: `POST /path`, `SOCKET /path`, `MOUNT /path`, whatever NiceGUI's version."""
     heads = {"websocket": ["SOCKET"], "mount": ["MOUNT"]}
-    methods = heads.get(found["kind"]) or [one for one in found["methods"] if one != "HEAD"] or [found["kind"]]
+    methods = heads.get(found["kind"]) or [one for one in found["methods"] if one != "HEAD"]
+    if not methods:
+        methods = ["ANY" if found["kind"] == "http" else found["kind"]]  # it answers to whatever method
     return [f"{method} {found['template']}" for method in methods]

@@ -2,10 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -14,95 +11,22 @@ import pytest_asyncio
 import retell
 from retell.types import PhoneCallResponse, WebCallResponse
 from retell.types.call_list_response import ItemV3PhoneCallResponse, ItemV3WebCallResponse
-from sqlmodel import col, update
 
-from livemon.access import members
-from livemon.access.administration import Administration
-from livemon.access.api_keys import WantedKey, make_key
-from livemon.access.roles import CALL_RIGHTS, Role
-from livemon.access.workspaces import add_workspace
-from livemon.store.tables import ApiKey
-from livemon_runtime import Audio, Call, Refusal, Runtime
+from livemon.access.guard import COOKIE
+from livemon_runtime import Audio, Call, Refusal
 from livemon_runtime.protocol import InjectCommand
 from tests.node.conftest import redis_url_of
+from tests.node.desk import EVERYTHING, Desk, desk_in
 from tests.node.everybody import Everybody
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-EVERYTHING = tuple(right.value for right in CALL_RIGHTS)
 NUMBER = "+4930901820"
-
-
-@dataclass
-class Desk:
-    """A workspace of its own with one bot, whose calls a test begins and ends."""
-
-    people: Everybody
-    runtime: Runtime
-    workspace: str
-    told: list[InjectCommand] = field(default_factory=list)
-    hung_up: list[str] = field(default_factory=list)
-    numbers: Iterator[int] = field(default_factory=count)
-
-    @asynccontextmanager
-    async def calls(self, *calls: dict[str, Any]) -> AsyncIterator[list[Call]]:
-        """Calls that go on; they are over afterwards."""
-        begun = [self._call(**about) for about in calls]
-        key = await self.key()
-        try:
-            async with asyncio.timeout(60), self.client(key) as client:
-                for call in begun:
-                    while not await self._is_known(client, call.call_id):
-                        await asyncio.sleep(0.05)
-            yield begun
-        finally:
-            for call in begun:
-                call.end("user_hangup")
-
-    async def _is_known(self, client: retell.AsyncRetell, call_id: str) -> bool:
-        try:
-            return bool(await client.call.retrieve(call_id))
-        except (retell.NotFoundError, retell.InternalServerError):
-            return False
-
-    def _call(self, **about: Any) -> Call:
-        about["call_id"] = f"{about['call_id']}-{next(self.numbers)}"  # an id is a call's for good
-        call = self.runtime.call(**about)
-        call.on_inject(self.told.append)
-        call.on_end(lambda: self.hung_up.append(call.call_id))
-        return call
-
-    async def key(self, *rights: str, over: bool = False) -> str:
-        user_id = await members.find_or_create(self.people.store, "Desk admin")
-        await members.set_role(self.people.store, user_id, self.workspace, Role.ADMIN)
-        cookie = await self.people.sessions.open(user_id, self.workspace, device="Firefox", address="192.0.2.7")
-        admin = await self.people.sessions.find(cookie)
-        assert admin is not None
-        administration = Administration(self.people.store, self.people.audit, admin, "192.0.2.7")
-        made = await make_key(administration, WantedKey("Dialer", rights or EVERYTHING, 1))
-        if over:
-            async with self.people.store.session() as session:
-                await session.exec(update(ApiKey).where(col(ApiKey.id) == made.id).values(expires_at=1))
-                await session.commit()
-        return made.key
-
-    def client(self, key: str, **more: Any) -> retell.AsyncRetell:
-        return retell.AsyncRetell(api_key=key, base_url=self.people.process.url, **{"max_retries": 0, **more})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def desk(people: Everybody) -> AsyncIterator[Desk]:
-    await add_workspace(people.store, "desk", name="Front desk")
-    async with Runtime(redis_url_of(people.process), name="front-desk", workspace="desk") as runtime:
-        await runtime.alive.wait()
-        desk = Desk(people, runtime, "desk")
-        async with asyncio.timeout(60), desk.client(await desk.key()) as client:
-            while True:  # a node sees a new workspace within two seconds
-                try:
-                    await client.call.list()
-                    break
-                except retell.InternalServerError:
-                    await asyncio.sleep(0.1)
+    async with desk_in(people.process, redis_url_of(people.process), "desk") as desk:
         yield desk
 
 
@@ -112,12 +36,6 @@ async def client(desk: Desk) -> AsyncIterator[retell.AsyncRetell]:
     desk.hung_up.clear()
     async with desk.client(await desk.key()) as client:
         yield client
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def code_of(error: retell.APIStatusError) -> str:
@@ -204,8 +122,8 @@ async def test_pages_lead_through_all_calls_once_in_either_order(desk: Desk, cli
 async def test_a_call_is_read_with_what_is_said_in_it(desk: Desk, client: retell.AsyncRetell):
     async with desk.calls(PHONE) as (call,):
         call.user_turn().final("Is table 4 free?", words=[{"word": "Is", "start": 0.1, "end": 0.2}])
-        looking = call.tool_call("find_table", {"seats": 4})
-        looking.result("yes")
+        call.tool_call("t1", "find_table", {"seats": 4})
+        call.tool_result("t1", "yes")
         call.agent_turn().final("It is.")
         call.dtmf("5")
         async with asyncio.timeout(60):
@@ -276,7 +194,7 @@ async def test_the_sync_client_works_too(desk: Desk):
     key = await desk.key()
 
     def work(call: Call) -> list[str]:
-        with retell.Retell(api_key=key, base_url=desk.people.process.url) as client:
+        with retell.Retell(api_key=key, base_url=desk.process.url) as client:
             listed = client.call.list(limit=1, sort_order="ascending")
             found = client.call.retrieve(call.call_id)
             client.call.update_live(call.call_id, call_control={"additional_context": "By a thread."})
@@ -362,9 +280,9 @@ async def test_an_endpoint_that_livemon_has_not_is_none(client: retell.AsyncRete
         await client.agent.list()
 
 
-@pytest.mark.parametrize("kind", ["wrong", "foreign", "over", "none"])
+@pytest.mark.parametrize("kind", ["wrong", "foreign", "over"])
 async def test_a_key_that_is_not_good_raises_what_the_sdk_has_for_it(desk: Desk, kind: str):
-    keys = {"wrong": f"lmk_{'0' * 16}_{'x' * 43}", "foreign": "key_8f1e", "over": await desk.key(over=True), "none": ""}
+    keys = {"wrong": f"lmk_{'0' * 16}_{'x' * 43}", "foreign": "key_8f1e", "over": await desk.key(over=True)}
     async with desk.client(keys[kind]) as client:
         with pytest.raises(retell.AuthenticationError) as caught:
             await client.call.stop("web")
@@ -414,11 +332,13 @@ async def test_what_is_done_stands_in_the_audit_log_by_the_keys_name(desk: Desk,
     async with desk.calls(WEB) as (call,):
         await client.call.update_live(call.call_id, call_control={"additional_context": "Be kind."})
         await client.call.stop(call.call_id)
-    user_id = await members.find_or_create(desk.people.store, "Desk admin")
-    cookie = await desk.people.sessions.open(user_id, desk.workspace, device="Firefox", address="192.0.2.7")
-    async with httpx.AsyncClient(base_url=desk.people.process.url, timeout=60) as browser, asyncio.timeout(60):
+    cookies = {COOKIE: await desk.cookie()}
+    async with (
+        httpx.AsyncClient(base_url=desk.process.url, timeout=60, cookies=cookies) as browser,
+        asyncio.timeout(60),
+    ):
         while True:
-            answer = await browser.get(f"/audit/entries?call={call.call_id}", cookies={"livemon_session": cookie})
+            answer = await browser.get(f"/audit/entries?call={call.call_id}")
             found = [(one["action"], one["outcome"], one["person"]) for one in answer.json()["entries"]]
             if len(found) == 4:
                 break

@@ -51,8 +51,9 @@ def call_object(live: LiveCall, listeners: Iterable[Listener], sight: Sight, now
     else:
         answer["access_token"] = ""  # nobody joins a call here by one
     answer |= _filled(seen, {"agent_id": ""}, unknown)
-    answer["agent_version"] = version = _version(live.call.agent_version)
-    if version != live.call.agent_version:
+    said_version = seen.get("agent_version")
+    answer["agent_version"] = version = _version(said_version)
+    if version != said_version:
         unknown.append("agent_version")
     return answer | {"livemon": _more(live, seen, listeners, sight, now, unknown)}
 

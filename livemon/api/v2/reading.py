@@ -24,8 +24,8 @@ from livemon_runtime.keys import check_id
 from .admission import Host, Pace, admit
 from .call_object import call_object
 from .filters import NOT_HERE, ONLY_ONGOING, View, lets_through
-from .paging import BadKey, after, cut, ordered
-from .requests import ListCalls, bad_request, body_of, read
+from .paging import after, cut, ordered
+from .requests import ListCalls, body_of, read
 from .transcript_object import notes, transcript_fields
 
 MOST_ENTRIES = 1_000
@@ -98,11 +98,8 @@ async def _list(person: Person, workspace: Workspace, asked: ListCalls) -> dict[
         )
     now = calls.now()
     fitting = await _fitting(asked, calls.registry, sight, now)
-    try:
-        rest = after(ordered(fitting, asked.sort_order), asked.sort_order, asked.pagination_key)
-    except BadKey as error:
-        raise bad_request(str(error)) from error
-    page = cut(rest, asked.sort_order, asked.skip, asked.limit)
+    rest = after(ordered(fitting, asked.sort_order), asked.sort_order, asked.pagination_key)
+    page = cut(rest, asked.skip, asked.limit)
     answer: dict[str, object] = {
         "items": await _items(workspace, page.calls, sight),
         "has_more": page.next is not None,

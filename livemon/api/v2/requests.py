@@ -5,20 +5,28 @@ reading.
 from typing import Annotated, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from livemon.api.body import read_bytes
 from livemon.api.errors import ApiError
 from livemon_runtime.protocol import MAX_TURN_TEXT
 
 from .filters import FilterCriteria
-from .paging import LONGEST_KEY, Order
+from .paging import Order, PageKey
 
 MAX_BODY = 256_000
 """Bytes."""
 MOST_LISTED = 1_000
 MOST_SKIPPED = 1_000_000
 _M = TypeVar("_M", bound=BaseModel)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""In JSON 1.0 is a whole number, too."""
 
 
 class _Strict(BaseModel):
@@ -30,9 +38,9 @@ class ListCalls(_Strict):
 
     filter_criteria: FilterCriteria = FilterCriteria()
     sort_order: Order = "descending"
-    limit: Annotated[int, Field(ge=1, le=MOST_LISTED)] = 50
-    skip: Annotated[int, Field(ge=0, le=MOST_SKIPPED)] = 0
-    pagination_key: Annotated[str, Field(max_length=LONGEST_KEY)] | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST_LISTED), WHOLE] = 50
+    skip: Annotated[int, Field(ge=0, le=MOST_SKIPPED), WHOLE] = 0
+    pagination_key: PageKey | None = None
     include_total: bool = False
 
 

@@ -1,33 +1,53 @@
-"""The routes of the API for programs, and what is answered where Retell has an endpoint and livemon has none."""
+"""The routes of the API for programs, the document that describes them, and what is answered where Retell has an endpoint and
+livemon has none."""
 
 from collections.abc import Iterable
 
+import orjson
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute, Match
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
+from livemon.access.guard import prefix_of
+from livemon.access.refusals import API
 from livemon.api.errors import ApiError
 
-from . import acting, reading
+from . import acting, described, reading
 from .admission import Host
-
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+from .openapi import document
 
 
 def router(host: Host) -> APIRouter:
     """All of them, for the application to include."""
     routes = APIRouter()
     parts = [part.router(host) for part in (reading, acting)]
+    whole = document([described.PART])
+
+    @routes.get("/v2/openapi.json")
+    async def openapi(request: Request) -> Response:
+        """Open to everybody: it says nothing of any call."""
+        served = {**whole, "servers": [{"url": prefix_of(request) or "/"}]}
+        return Response(orjson.dumps(served), media_type="application/json")
+
+    known = [*routes.routes, *(each for part in parts for each in part.routes)]
     for part in parts:
         routes.include_router(part)
-    known = [each for part in parts for each in part.routes]
 
-    @routes.api_route("/v2/{rest:path}", methods=METHODS)
-    @routes.api_route("/v3/{rest:path}", methods=METHODS)
-    async def unknown(request: Request, rest: str) -> None:
-        raise _unknown(request, known)
-
+    unknown = _Unknown(known)
+    routes.routes += [Route(f"{version}{{rest:path}}", unknown) for version in API]
     return routes
+
+
+class _Unknown:
+    """Whatever else is asked for, by whatever method (which is why it is no function: those have a list of them)."""
+
+    def __init__(self, known: Iterable[BaseRoute]) -> None:
+        self._known = known
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise _unknown(Request(scope), self._known)
 
 
 def _unknown(request: Request, known: Iterable[BaseRoute]) -> ApiError:
