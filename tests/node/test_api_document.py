@@ -68,10 +68,9 @@ async def test_the_document_is_true(desk: Desk, tmp_path: Path):
         command += ["--header", f"Authorization: Bearer {await desk.key()}", "--checks", "all", "--mode", "all"]
         command += ["--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--workers", "1"]
         command += ["--generation-deterministic", "--continue-on-failure", "--no-color", "--output-sanitize", "false"]
-        environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.node.api_hooks"}
-        run = asyncio.to_thread(
-            subprocess.run, command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True
-        )
+        paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.node.api_hooks", "PYTHONPATH": paths}
+        run = asyncio.to_thread(subprocess.run, command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         done = await run
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Tested: 4" in done.stdout, done.stdout

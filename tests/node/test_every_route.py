@@ -218,4 +218,4 @@ async def ask(
         headers |= {HEADER: shown}
     if method == "MOUNT":
         return await people.ask("GET", f"{path}/x", headers, None, origin)
-    return await people.ask(method, path, headers, body, origin)
+    return await people.ask("PROPFIND" if method == "ANY" else method, path, headers, body, origin)
