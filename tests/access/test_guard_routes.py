@@ -9,7 +9,7 @@ import pytest
 
 OPEN = re.compile(
     r"/(sign-in|sign-in/link|sign-in/x|sign-in/x/callback|sign-in/x/back-channel-logout|join(/look|/accept|/with/x)?)"
-    r"|/(healthz|metrics|favicon\.ico)"
+    r"|/(healthz|metrics|favicon\.ico|v2/openapi\.json)"
     r"|/assets/.+"
     r"|/_nicegui/\d+\.\d+\.\d+/(static|libraries|components|resources|esm)/.+"
 )

@@ -37,7 +37,9 @@ def test_rights_are_read_from_a_list_of_names(text, rights):
 
 @pytest.mark.parametrize("text", ["", ",", "everything", "watch,manage", "watch,none", "watch;read"])
 def test_a_list_with_what_is_no_right_is_refused_with_the_names_that_there_are(text):
-    with pytest.raises(RightsError, match="watch, read, unmasked, listen, take_over, end, inject, connect, or the word none"):
+    with pytest.raises(
+        RightsError, match="watch, read, unmasked, listen, take_over, end, inject, connect, or the word none"
+    ):
         read_rights(text)
 
 
