@@ -4,10 +4,11 @@ Whether somebody may listen is looked at here, at the moment of use, and goes on
 the session or the right that started it.
 """
 
-from functools import partial
+from collections.abc import Callable
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
 from livemon.access.guard import person_of
@@ -40,7 +41,7 @@ def router(host: Host) -> APIRouter:
     async def listen(request: Request, call_id: str) -> Response:
         person, workspace = allowed(host, request, Right.LISTEN)
         sdp = (await read_body(request, _OfferBody, MAX_BODY, '{"sdp": "v=0…"}', _bad_request)).sdp
-        answer = await _open(host, request, person, workspace, call_id, sdp)
+        answer = await begin_listening(host, request, person, workspace, call_id, sdp)
         return JSONResponse({"listener_id": answer.listener_id, "sdp": answer.sdp, "voices": answer.voices})
 
     @routes.post("/listeners/{listener_id}/stop")
@@ -64,18 +65,32 @@ def router(host: Host) -> APIRouter:
     return routes
 
 
-async def _open(host: Host, request: Request, person: Person, workspace: Workspace, call_id: str, sdp: str) -> Answer:
-    """Listen, once that is recorded; when and why it is over is recorded too. Raises `ApiError`."""
+async def begin_listening(
+    host: Host,
+    connection: HTTPConnection,
+    person: Person,
+    workspace: Workspace,
+    call_id: str,
+    sdp: str,
+    *,
+    listener_id: str | None = None,
+    stopped: Callable[[str], None] = lambda _: None,
+) -> Answer:
+    """Listen, once that is recorded; when and why it is over is recorded too, and `stopped` is told. Raises `ApiError`."""
 
     def note(outcome: Outcome, reason: str) -> None:
-        act = act_of(request, person, Action.LISTEN, outcome, reason=reason, since=asked.at)
+        act = act_of(connection, person, Action.LISTEN, outcome, reason=reason, since=asked.at)
         host.audit.note(act, about=asked)
 
+    def over(reason: str) -> None:
+        note(Outcome.STOPPED, reason)
+        stopped(reason)
+
     hold = host.sessions.hold(person.session_id, Right.LISTEN)
-    asked = await record(host, act_of(request, person, Action.LISTEN, Outcome.ASKED))
+    asked = await record(host, act_of(connection, person, Action.LISTEN, Outcome.ASKED))
     try:
         return await workspace.listening.open(
-            call_id, person.user_id, person.name, sdp, hold, partial(note, Outcome.STOPPED)
+            call_id, person.user_id, person.name, sdp, hold, over, listener_id=listener_id
         )
     except ListenError as error:
         note(Outcome.FAILED, error.code)

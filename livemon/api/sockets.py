@@ -17,7 +17,6 @@ from livemon.access.person import Person
 from livemon.access.roles import Right
 from livemon.access.sessions import Held, Sessions
 from livemon.calls.limits import RateLimit
-from livemon.calls.outbox import Outbox
 from livemon.calls.sight import Sight
 from livemon.calls.transcript_feed import TooManyWatched
 from livemon.masking.text import mask_text
@@ -47,6 +46,14 @@ class Host(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def workspaces(self) -> Mapping[str, Workspace]: ...
+
+
+class Waiting(Protocol):
+    """What is to be sent on one socket: an `Outbox`, or what makes other messages of one."""
+
+    async def take(self) -> list[str]:
+        """Wait for messages and take all there are. Raises `Refused` once the socket is to be closed."""
+        ...
 
 
 class Refused(Exception):
@@ -89,9 +96,9 @@ def allowed(
 
 
 @asynccontextmanager
-async def closing(websocket: WebSocket) -> AsyncGenerator[None]:
+async def closing(websocket: WebSocket, subprotocol: str | None = None) -> AsyncGenerator[None]:
     """Accept a socket; whatever refuses it within, at once or later, becomes its close code."""
-    await websocket.accept()
+    await websocket.accept(subprotocol)
     try:
         yield
     except Refused as refused:
@@ -128,10 +135,10 @@ async def admitted(
             except TooManyWatched as error:
                 raise Refused(CloseCode.TRY_AGAIN, "too_many") from error
             if held.ended.is_set():
-                raise await _end_of(host.sessions, person, right)
+                raise await end_of(host.sessions, person, right)
 
 
-async def _end_of(sessions: Sessions, person: Person, right: Right | None) -> Refused:
+async def end_of(sessions: Sessions, person: Person, right: Right | None) -> Refused:
     """Whether the session is gone, or only the right, or other rights are others now, or nobody can tell."""
     try:
         now = await sessions.person(person.session_id)
@@ -163,14 +170,19 @@ _CLOSE_CODES = {
 
 
 async def serve(
-    websocket: WebSocket, held: Held, outbox: Outbox, said: Callable[[str | bytes], None] = lambda _: None
+    websocket: WebSocket,
+    held: Held,
+    outbox: Waiting,
+    said: Callable[[str | bytes], None] = lambda _: None,
+    *,
+    max_message: int = MAX_MESSAGE,
 ) -> None:
     """Send what the outbox gives until the browser goes, the session ends, or the socket is misused (`Refused`)."""
     refused: Refused | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_send(websocket, outbox))
-            tasks.create_task(_receive(websocket, said))
+            tasks.create_task(_receive(websocket, said, max_message))
             tasks.create_task(_end_with(held))
     except* _Left:
         pass
@@ -180,7 +192,7 @@ async def serve(
         raise refused
 
 
-async def _send(websocket: WebSocket, outbox: Outbox) -> None:
+async def _send(websocket: WebSocket, outbox: Waiting) -> None:
     try:
         while True:
             for message in await outbox.take():
@@ -192,7 +204,7 @@ async def _send(websocket: WebSocket, outbox: Outbox) -> None:
         raise Refused(CloseCode.TRY_AGAIN, "too_slow") from error
 
 
-async def _receive(websocket: WebSocket, said: Callable[[str | bytes], None]) -> None:
+async def _receive(websocket: WebSocket, said: Callable[[str | bytes], None], max_message: int) -> None:
     """Take the browser's questions; a flood or a long message closes the socket, anything unknown is ignored."""
     rate = RateLimit(MESSAGES_A_SECOND, MESSAGES_BURST)
     while True:
@@ -200,7 +212,7 @@ async def _receive(websocket: WebSocket, said: Callable[[str | bytes], None]) ->
         if message["type"] == "websocket.disconnect":
             raise _Left
         data: str | bytes = message.get("text") or message.get("bytes") or ""
-        if len(data) > MAX_MESSAGE or not rate.allow("", int(time.monotonic() * 1000)):
+        if len(data) > max_message or not rate.allow("", int(time.monotonic() * 1000)):
             raise Refused(CloseCode.POLICY, "too_much")
         said(data)
 

@@ -4,10 +4,11 @@ What is said of who has the call is `livemon.control`'s word alone (docs/interfa
 """
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from functools import partial
+from typing import Annotated, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -37,6 +38,7 @@ from .recording import act_of, record, refuse
 from .sockets import Host, Refused, admitted, allowed, closing, serve, words_for
 from .standing import Follower
 
+_R = TypeVar("_R")
 TICK_S = 5.0
 MOST_MINE = 64
 STATES = {
@@ -110,13 +112,28 @@ def _own(host: Host, connection: HTTPConnection, take_over_id: str) -> Attempt |
 async def _begin(host: Host, request: Request, call_id: str) -> Response:
     person, workspace = allowed(host, request, None)
     offer = await _offer(host, request, person, workspace, call_id)
-    asked = await record(host, act_of(request, person, Action.TAKE_OVER, Outcome.ASKED, resume=int(offer.resume)))
+    opening = partial(_open, host, workspace, person, call_id, offer)
+    attempt, answer = await recorded(host, request, person, opening, resume=offer.resume)
+    ids = {"take_over_id": attempt.take_over_id, "claim_id": attempt.machine.claim_id}
+    return JSONResponse({**ids, "sdp": answer.sdp, "voices": answer.voices})
+
+
+async def recorded(
+    host: Host,
+    request: HTTPConnection,
+    person: Person,
+    opening: Callable[[], Awaitable[tuple[Attempt, _R]]],
+    *,
+    resume: bool = False,
+) -> tuple[Attempt, _R]:
+    """Begin by `opening`, once that is recorded; what comes of it is recorded, too. Raises `ApiError`."""
+    asked = await record(host, act_of(request, person, Action.TAKE_OVER, Outcome.ASKED, resume=int(resume)))
 
     def note(outcome: Outcome, reason: str) -> None:
         host.audit.note(act_of(request, person, Action.TAKE_OVER, outcome, reason=reason, since=asked.at), about=asked)
 
     try:
-        attempt, answer = await _open(host, workspace, person, call_id, offer)
+        attempt, answer = await opening()
     except ApiError as error:
         note(Outcome.FAILED, error.code)
         raise
@@ -124,8 +141,7 @@ async def _begin(host: Host, request: Request, call_id: str) -> Response:
         note(Outcome.BROKEN_OFF, "failed")
         raise
     attempt.watchers.append(Course(attempt, note).moved)
-    ids = {"take_over_id": attempt.take_over_id, "claim_id": attempt.machine.claim_id}
-    return JSONResponse({**ids, "sdp": answer.sdp, "voices": answer.voices})
+    return attempt, answer
 
 
 async def _offer(host: Host, request: Request, person: Person, workspace: Workspace, call_id: str) -> _Offer:
@@ -164,11 +180,11 @@ async def _open(
     try:
         with workspace.take_overs.place(call_id, person.user_id):
             link, answer = await workspace.talking.open(call_id, person.user_id, offer.sdp)
-            attempt = await _attempt(host, person, workspace, link, offer)
+            attempt = await attempt_by(host, person, workspace, link, resume=offer.resume, mine=offer.mine)
     except ListenError as error:
         raise ApiError(error.code, str(error)) from error
     except TooMany as error:
-        raise ApiError("too_many", _TOO_MANY) from error
+        raise too_many() from error
     return attempt, answer
 
 
@@ -189,11 +205,20 @@ class Course:
             self._note(OUTCOMES.get(machine.phase, Outcome.BROKEN_OFF), machine.reason or "")
 
 
-async def _attempt(host: Host, person: Person, workspace: Workspace, link: MicrophoneLink, offer: _Offer) -> Attempt:
+async def attempt_by(
+    host: Host,
+    person: Person,
+    workspace: Workspace,
+    link: MicrophoneLink,
+    *,
+    resume: bool = False,
+    mine: tuple[str, ...] = (),
+) -> Attempt:
+    """Begin, within a `place`; the microphone is let go if that cannot be. Raises `TooMany`."""
     follow, begin = Follower(host.sessions, person.session_id).run, workspace.take_overs.begin
-    who, how = (person.user_id, person.name), {"resume": offer.resume, "over": person.may(Right.MANAGE)}
+    who, how = (person.user_id, person.name), {"resume": resume, "over": person.may(Right.MANAGE)}
     try:
-        return begin(link.live, *who, link, follow, **how, mine=offer.mine, session_id=person.session_id)
+        return begin(link.live, *who, link, follow, **how, mine=mine, session_id=person.session_id)
     except BaseException:
         await link.close()
         raise
@@ -243,12 +268,15 @@ async def _tick(outbox: Outbox, workspace: Workspace) -> None:
 
 
 def _told(attempt: Attempt, workspace: Workspace, person: Person | None) -> str:
-    """Where the attempt stands, as the page is told it."""
+    return orjson.dumps({"t": "take_over", **standing_of(attempt, workspace, person)}).decode()
+
+
+def standing_of(attempt: Attempt, workspace: Workspace, person: Person | None) -> dict[str, object]:
+    """Where the attempt stands, as whoever made it is told it."""
     machine = attempt.machine
     holder = machine.holder
     (said,) = words_for(person, machine.said)
-    message = {
-        "t": "take_over",
+    return {
         "now": workspace.calls.now(),
         "state": STATES[machine.phase],
         "reason": machine.reason,
@@ -258,7 +286,6 @@ def _told(attempt: Attempt, workspace: Workspace, person: Person | None) -> str:
         "role_lost_since": holder.role_lost_since if isinstance(holder, Controller) else None,
         "claim_id": machine.claim_id,
     }
-    return orjson.dumps(message).decode()
 
 
 def _bad_request(why: str) -> ApiError:
@@ -267,6 +294,8 @@ def _bad_request(why: str) -> ApiError:
     )
 
 
-_TOO_MANY = (
-    "Too many take-overs are under way at this moment. Nothing was asked, and the call is not affected. Try again."
-)
+def too_many() -> ApiError:
+    words = (
+        "Too many take-overs are under way at this moment. Nothing was asked, and the call is not affected. Try again."
+    )
+    return ApiError("too_many", words)

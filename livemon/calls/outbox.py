@@ -35,6 +35,11 @@ class Outbox:
         self._waiting.append(message)
         self._ready.set()
 
+    @property
+    def ready(self) -> bool:
+        """Whether `take` would answer at once."""
+        return self._ready.is_set()
+
     def renew(self) -> None:
         """Forget what waits: the next that is taken is a snapshot."""
         self._waiting.clear()

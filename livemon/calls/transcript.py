@@ -214,7 +214,8 @@ class Transcript:
             return None
         result = self._known[card.result[1]].entry
         assert isinstance(result, ToolCallResult)
-        return {"content": result.content, "successful": result.successful, "time_ms": result.time_ms}
+        said = {"content": result.content, "successful": result.successful, "time_ms": result.time_ms}
+        return {"id": result.id, **said}
 
     # --- state
 

@@ -7,6 +7,7 @@ and tail»); a new incarnation is read from the beginning again. It leaves Redis
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 from redis.asyncio import Redis
 
@@ -22,12 +23,14 @@ from .presence import Presence
 from .registry import Change, LiveCall
 from .rows import people
 from .sight import EVERYTHING, Sight
+from .stored import entry_id
 from .transcript import Item, Key, Transcript, Update
 from .transcript_reader import TranscriptReader
 
 PAGE = 500
 MAX_WATCHED = 1_000
 TICK_S = 1.0
+SETTLE_S = 10.0
 
 
 class TooManyWatched(Exception):
@@ -50,6 +53,7 @@ class Watched:
         self.live = live
         self.transcript = Transcript()
         self.loaded = False
+        self._read_to, self._read_more = 0, asyncio.Event()
         self._masked = MaskedTranscript(self.transcript)
         self._calls = calls
         self._presence = presence
@@ -96,13 +100,25 @@ class Watched:
         """A new incarnation: the transcript is read from the beginning, and shown as it was until then."""
         self.transcript = Transcript()
         self._masked = MaskedTranscript(self.transcript)
-        self.loaded = False
+        self.loaded, self._read_to = False, 0
 
     def load_done(self) -> None:
         """The stream has been read to its present end."""
         if not self.loaded:
             self.loaded = True
+            self._read_more.set()
             self._say(self._reset, readers=True)
+
+    def has_read(self, n: int) -> None:
+        """Entry number `n` of the stream, and all before it, have been taken."""
+        self._read_to = n
+        self._read_more.set()
+
+    async def read_up_to(self, n: int) -> None:
+        """Return once that is so, and shown; at once if nobody may read it."""
+        while self.read and not (self.loaded and self._read_to >= n):
+            self._read_more.clear()
+            await self._read_more.wait()
 
     def update(self, update: Update) -> None:
         if not self.loaded:
@@ -239,6 +255,16 @@ class Transcripts:
             while not watched.loaded:
                 await outbox.take()
             return watched.newest(sight, count)
+
+    async def settle(self, watched: Watched) -> None:
+        """Return once everything is shown that the call's stream holds at this moment; at once if nobody may read it.
+
+        Raises one of `livemon.calls.feed.AWAY`, or `TimeoutError` if it takes longer than `SETTLE_S`.
+        """
+        async with asyncio.timeout(SETTLE_S):
+            answer = await self._redis.xrevrange(self._keys.transcript(watched.live.call.call_id), count=1)
+            last = cast("list[tuple[bytes, object]]", answer)
+            await watched.read_up_to(entry_id(last[0][0].decode())[0] if last else 0)
 
     def _follow(self, call_id: str) -> None:
         """Read the transcript from its beginning once somebody may read it, and no longer than anybody does."""

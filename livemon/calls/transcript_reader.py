@@ -32,6 +32,7 @@ class Shown(Protocol):
     loaded: bool
 
     def load_done(self) -> None: ...
+    def has_read(self, n: int) -> None: ...
     def update(self, update: Update) -> None: ...
 
 
@@ -90,7 +91,9 @@ class TranscriptReader:
             for stream_id, fields in entries:
                 self._cursor = stream_id.decode()
                 data = fields.get(b"data", b"")
-                self._entry(entry_id(self._cursor)[0], data)
+                self._entry(n := entry_id(self._cursor)[0], data)
+                if self._shown.transcript is self._transcript:
+                    self._shown.has_read(n)
                 await pace.after(len(data))
             if block_ms is not None:
                 return

@@ -97,18 +97,20 @@ class Listening:
         sdp: str,
         hold: Hold | None = None,
         stopped: Callable[[str], None] | None = None,
+        listener_id: str | None = None,
     ) -> Answer:
         """Let a browser hear a call. `hold` ends the listening with the session that asked for it; `stopped` is told, once,
-        why a listening that was opened is over.
+        why a listening that was opened is over. `listener_id`: where one was promised before, which nobody can guess.
 
         An offer of three sections gets the voice of a supervisor who has the call too; one of two does without it.
         Raises a `ListenError` whose text says why not.
         """
-        call = await self._audible(call_id)
+        call = await self.audible(call_id)
         self._check_limits(user_id)
         offer = read_offer(sdp, len(RUNTIME_VOICES), len(HEARD_VOICES))
         async with self._kept_open(call_id, user_id):
-            return await self._admit(self._voices_of(call), user_id, name, offer, hold, stopped)
+            voices = self._voices_of(call)
+            return await self._admit(voices, (user_id, name, listener_id), offer, hold, stopped)
 
     async def close(self, listener_id: str, reason: str = "asked") -> None:
         """Stop a listener; harmless when it is gone already. Returns when nothing is sent any more.
@@ -140,7 +142,8 @@ class Listening:
 
     # --- opening -------------------------------------------------------------------------------------------------
 
-    async def _audible(self, call_id: str) -> Call:
+    async def audible(self, call_id: str) -> Call:
+        """The call, if it can be listened to. Raises a `ListenError` whose text says why not."""
         try:
             live = self._calls.get(call_id) or await self._calls.find(call_id)
         except (RedisError, OSError) as error:
@@ -189,19 +192,20 @@ class Listening:
     async def _admit(
         self,
         voices: CallVoices,
-        user_id: str,
-        name: str,
+        who: tuple[str, str, str | None],
         offer: Offer,
         hold: Hold | None,
         stopped: Callable[[str], None] | None,
     ) -> Answer:
+        user_id, name, listener_id = who
+        listener_id = listener_id or secrets.token_urlsafe(16)
         heard = HEARD_VOICES[: len(offer.plays)]
         for section, voice in enumerate(heard):
             if not offer.can_play(section, codec_name(voices.codecs[voice])):
                 raise NotAudible(f"this browser does not play {codec_name(voices.codecs[voice])}")
         if self._tasks is None:
             raise PeerFailed("livemon is starting or stopping")
-        listener = Listener(secrets.token_urlsafe(16), user_id, name, voices, heard, time.monotonic(), stopped)
+        listener = Listener(listener_id, user_id, name, voices, heard, time.monotonic(), stopped)
         try:
             sdp = await listener.peer.answer(offer)
             await self._ask_for_audio(voices.call_id, user_id, name)

@@ -38,6 +38,7 @@ CONNECT_TIMEOUT_S = 15.0
 CHECK_EVERY_S = 0.25
 GONE_AFTER_S = 10.0
 """A connected browser from which no packet of its microphone has come for so long has none any more."""
+SPEAKS_WITHIN_S = 1.0
 SOUND_A_SECOND, SOUND_BURST_S = 1.2, 2.0
 """Seconds of sound that a microphone may bring a second: more is none, and would cost others the time of its decoding."""
 
@@ -71,6 +72,10 @@ class MicrophoneLink:
         self._wake = asyncio.Event()
         self._opened_at = time.monotonic()
         self.last_packet_at = self._opened_at
+
+    def speaks(self, now: float) -> bool:
+        """Whether packets of the microphone are arriving at this moment; silence is packets, too."""
+        return self.heard.is_set() and not self.gone.is_set() and now - self.last_packet_at < SPEAKS_WITHIN_S
 
     def publish_to(self, claim_id: str) -> None:
         """The claim has the call: from now on the voice goes to its channel, from the next word."""

@@ -150,7 +150,7 @@ def test_a_late_result_lands_in_the_card_of_its_invocation():
     update = transcript.entry(3, result("r", 9_000, content="2 bookings", successful=False))
     (card,) = update.put
     assert (card["id"], card["key"]) == ("i", [100, 1])
-    assert card["result"] == {"content": "2 bookings", "successful": False, "time_ms": 9_000}
+    assert card["result"] == {"id": "r", "content": "2 bookings", "successful": False, "time_ms": 9_000}
     assert ids(transcript) == ["i", "t"]
 
 

@@ -32,9 +32,9 @@ class Tone(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self) -> None:
+    def __init__(self, hz: float = HZ) -> None:
         super().__init__()
-        self.quiet = False
+        self.hz, self.quiet = hz, False
         self._n, self._began = 0, asyncio.get_running_loop().time()
 
     async def recv(self) -> av.AudioFrame:
@@ -42,7 +42,7 @@ class Tone(MediaStreamTrack):
             await asyncio.sleep(0.02)
         await asyncio.sleep(max(0, self._began + self._n * 0.02 - asyncio.get_running_loop().time()))
         at = (np.arange(960) + self._n * 960) / 48_000
-        samples = (np.sin(2 * np.pi * HZ * at) * 12_000).astype(np.int16)
+        samples = (np.sin(2 * np.pi * self.hz * at) * 12_000).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = 48_000, self._n * 960, Fraction(1, 48_000)
         self._n += 1
@@ -52,9 +52,9 @@ class Tone(MediaStreamTrack):
 class Supervisor:
     """A browser that speaks, and hears the caller."""
 
-    def __init__(self) -> None:
+    def __init__(self, hz: float = HZ) -> None:
         self.connection = RTCPeerConnection()
-        self.tone = Tone()
+        self.tone = Tone(hz)
         self.connection.addTrack(self.tone)
         self.heard: list[np.ndarray] = []
         self.hearing = asyncio.ensure_future(self._hear())
