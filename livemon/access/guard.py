@@ -20,7 +20,7 @@ from livemon.store.errors import StoreError
 
 from .cookie import COOKIE, cookies_of
 from .errors import KeyRefused, TooManyFailures
-from .key_bearers import key_of, refused_elsewhere
+from .key_bearers import SUBPROTOCOL, key_in_subprotocols, key_of, refused_elsewhere
 from .named_workspace import means_another
 from .person import Person
 from .refusals import (
@@ -55,7 +55,13 @@ class Entry(Enum):
     SIGNED_IN = auto()
     SERVERS = auto()
     """For other servers' requests, which have neither an Origin nor a cookie: each proves by itself who it is from."""
+    BEARERS = auto()
+    """A socket whose first message has a token that nobody but whom it was given to can know: no cookie counts, so that no
+    page elsewhere gets anything by a visitor's browser."""
 
+
+_KNOWN = (Entry.SIGNED_IN, Entry.BEARERS)
+"""Where everybody else has to be known."""
 
 PATHS: tuple[tuple[str, Entry], ...] = (
     ("/sign-in", Entry.OPEN),
@@ -70,6 +76,7 @@ PATHS: tuple[tuple[str, Entry], ...] = (
     ("/healthz", Entry.OPEN),
     ("/metrics", Entry.OPEN),
     ("/v2/openapi.json", Entry.OPEN),
+    ("/v2/live-audio/*", Entry.BEARERS),
     ("/favicon.ico", Entry.OPEN),
     ("/assets/", Entry.OPEN),
     # NiceGUI's own files, the same for every livemon of this version; everything else of NiceGUI belongs to somebody
@@ -166,16 +173,16 @@ class Guard:
     async def _admit(self, connection: HTTPConnection) -> Person | Refusal | None:
         """Who comes in, None where that does not matter, or why nobody does."""
         is_http, entry = connection.scope["type"] == "http", entry_of(path_of(connection))
-        if is_http and entry is Entry.SERVERS:
+        if entry is (Entry.SERVERS if is_http else Entry.BEARERS):
             return None
-        if entry is Entry.SIGNED_IN and (machine := await self._admit_machine(connection)) is not None:
+        if entry in _KNOWN and (machine := await self._admit_machine(connection)) is not None:
             return machine
         unsafe = not is_http or connection.scope["method"] not in _SAFE_METHODS
         if unsafe and not self._is_from_us(connection):
             if self._on_cross_site is not None:
                 self._on_cross_site(connection)
             return CROSS_SITE
-        if entry is not Entry.SIGNED_IN:
+        if entry not in _KNOWN:
             return None
         try:
             for cookie in cookies_of(connection):
@@ -239,6 +246,8 @@ def _key_of(connection: HTTPConnection) -> str | None:
     with another service's key is to be told that, and not that it comes from a foreign page."""
     key = key_of(connection)
     if key is None and is_api(path_of(connection)):
+        if (key := key_in_subprotocols(connection)) is not None:
+            return key
         sent = connection.headers.getlist("authorization")
         return "" if any(each.lower().startswith("bearer ") for each in sent) else None
     return key
@@ -266,7 +275,9 @@ async def _refuse(connection: HTTPConnection, refusal: Refusal, receive: Receive
         return
     await receive()  # the browser's wish to connect
     if not path_of(connection).startswith(_NICEGUI_SOCKET):  # which knows no close codes
-        await send({"type": "websocket.accept"})  # a browser is told nothing of a refusal before this
+        subprotocol = None if key_in_subprotocols(connection) is None else SUBPROTOCOL
+        # a browser is told nothing of a refusal before this
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
     await send({"type": "websocket.close", "code": refusal.close_code, "reason": refusal.code})
 
 

@@ -24,6 +24,8 @@ from .person import OF_KEY, Person
 from .recollection import Recollection
 from .roles import Role
 
+SUBPROTOCOL = "bearer"
+"""The one that is answered: a key must not be sent back."""
 USED_EVERY = timedelta(minutes=1)
 """How exactly the last use is known; each later one costs a write."""
 USED_TIMEOUT_S = 2.0
@@ -38,6 +40,13 @@ def key_of(connection: HTTPConnection) -> str | None:
     if not keys:
         return None
     return keys[0] if len(sent) == 1 else ""
+
+
+def key_in_subprotocols(connection: HTTPConnection) -> str | None:
+    """The API key of a program whose WebSocket client can send no header of its own, as in Node and in browsers: the second
+    of two subprotocols, of which the first is `bearer`. As secret as the header, and in no address."""
+    offered: list[str] = connection.scope.get("subprotocols", []) if connection.scope["type"] == "websocket" else []
+    return offered[1] if len(offered) == 2 and offered[0] == SUBPROTOCOL else None
 
 
 def refused_elsewhere(person: Person, path: str, address: str) -> Act:
