@@ -34,6 +34,9 @@ _STATUS: Mapping[str, int] = {
     "unsupported_field": 400,
     "method_not_allowed": 405,
     "in_progress": 409,
+    "taken": 409,
+    "cancelled": 409,
+    "microphone_not_heard": 409,
     "idempotency_key_reused": 422,
     "rate_limited": 429,
     "microphone_refused": 400,
@@ -55,6 +58,10 @@ _OTHER = 502
 class CloseCode(IntEnum):
     """Why a socket of ours is closed (docs/interfaces.md, «Endpoints»)."""
 
+    ENDED = 1000
+    NOT_LIVE = 4004
+    """No such call, or not yet: for programs, which come again (docs/api.md)."""
+    BAD_REQUEST = 4400
     UNAUTHENTICATED = 4401
     FORBIDDEN = 4403
     NOT_FOUND = 4404

@@ -26,6 +26,7 @@ ACTIONS: Mapping[str, Action] = {
     "/v2/take-over-live-call/{call_id}": Action.TAKE_OVER,
     "/v2/stop-call/{call_id}": Action.END_CALL,
     "/v2/update-live-call/{call_id}": Action.INJECT,
+    "/v2/live-audio/{call_id}": Action.LISTEN,
     "/members/{user_id}/role": Action.ROLE,
     "/members/{user_id}/remove": Action.ROLE,
     "/members/{user_id}/link": Action.SIGN_IN_LINK,

@@ -64,6 +64,11 @@ def acting(done: Json, **about: Any) -> Json:
     return {**about, "parameters": parameters, "responses": {**answers, **_refusals(_ACTING)}}
 
 
+def doing(done: Json, **about: Any) -> Json:
+    """One that does something to a call, and has no use for an Idempotency-Key."""
+    return {**about, "responses": {**done, **_refusals(status for status in _ACTING if status != 422)}}
+
+
 CALL_ID: Json = {
     "name": "call_id",
     "in": "path",

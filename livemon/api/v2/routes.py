@@ -14,7 +14,7 @@ from livemon.access.guard import prefix_of
 from livemon.access.refusals import API
 from livemon.api.errors import ApiError
 
-from . import acting, described, reading
+from . import acting, described, live_calls, live_described, monitoring, reading
 from .admission import Host
 from .openapi import document
 
@@ -22,8 +22,8 @@ from .openapi import document
 def router(host: Host) -> APIRouter:
     """All of them, for the application to include."""
     routes = APIRouter()
-    parts = [part.router(host) for part in (reading, acting)]
-    whole = document([described.PART])
+    parts = [part.router(host) for part in (reading, acting, live_calls, monitoring)]
+    whole = document([described.PART, live_described.PART])
 
     @routes.get("/v2/openapi.json")
     async def openapi(request: Request) -> Response:

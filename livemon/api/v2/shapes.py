@@ -214,3 +214,26 @@ class CallList(_Shape):
 
 class Success(_Shape):
     success: Literal[True]
+
+
+class IceServer(_Shape):
+    urls: str | list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class LiveListener(_Shape):
+    access_token: str
+    """Good once, for this call."""
+    expires_at: Ms
+    participant_id: str
+    room_name: str
+    transport: Literal["gateway"]
+    url: str
+    """The signalling's WebSocket."""
+    ice_servers: list[IceServer]
+
+
+class TakeOverLiveCall(BaseModel):
+    participant_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+    """Of the listener, as listening has named it."""

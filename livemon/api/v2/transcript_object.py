@@ -30,14 +30,17 @@ def notes(items: Iterable[Item]) -> list[str]:
 
 def _entries(items: Iterable[Item]) -> list[dict[str, object]]:
     """In the order of time; a tool's result is an entry of its own."""
-    placed: list[tuple[int, dict[str, object]]] = []
-    for item in items:
-        placed.append((_ms(item), _entry(item)))
-        if isinstance(result := item.get("result"), dict):
-            told = cast("Mapping[str, object]", result)
-            placed.append((_ms(told), {**_result({**told, "tool_call_id": item["tool_call_id"]}), **_when(told)}))
-    placed.sort(key=lambda each: each[0])
-    return [entry for _, entry in placed]
+    return sorted(
+        (entry for item in items for entry in entries_of(item)), key=lambda entry: cast("float", entry["time_sec"])
+    )
+
+
+def entries_of(item: Item) -> list[dict[str, object]]:
+    """An item as Retell's entries: a tool's card is its invocation, and its result if it is there."""
+    if not isinstance(result := item.get("result"), dict):
+        return [_entry(item)]
+    told = {**cast("Mapping[str, object]", result), "tool_call_id": item["tool_call_id"]}
+    return [_entry(item), {**_result(told), "id": told["id"], **_when(told)}]
 
 
 def _entry(item: Item) -> dict[str, object]:
@@ -97,6 +100,10 @@ def _dtmf(item: Item) -> dict[str, object]:
     return {"digit": item["digit"]}
 
 
+def _note(item: Item) -> dict[str, object]:
+    return {"content": item["content"]}
+
+
 _MAKERS: Mapping[str, Callable[[Item], dict[str, object]]] = {
     "tool_call_invocation": _invocation,
     "tool_call_result": _result,
@@ -104,6 +111,7 @@ _MAKERS: Mapping[str, Callable[[Item], dict[str, object]]] = {
     "sms": _sms,
     "dtmf": _dtmf,
     "injected": _injected,
+    "note": _note,
 }
 
 
