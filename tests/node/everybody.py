@@ -5,6 +5,7 @@ of it may ever be read on the other side, and nothing «Undercover» by who is r
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -183,8 +184,8 @@ class Everybody:
             answer = await client.request(method, path, headers=sent, json=body if method == "POST" else None)
         return Answer(answer.status_code, answer.text)
 
-    async def open(self, path: str, headers: dict[str, str], origin: str | None) -> Answer:
-        """One socket: what it says first, or why it is closed."""
+    async def open(self, path: str, headers: dict[str, str], origin: str | None, body: Any = None) -> Answer:
+        """One socket: what it says first, or why it is closed; or, if it is told `body` first, why it is closed then."""
         await self._forget_failures()
         url = self.process.url.replace("http", "ws", 1) + path
         try:
@@ -195,6 +196,9 @@ class Everybody:
                 max_size=None,
                 open_timeout=ANSWER_WITHIN_S,
             ) as socket:
+                if body is not None:
+                    await socket.send(json.dumps(body))
+                    await socket.recv()
                 first = await socket.recv()
                 return Answer(0, first if isinstance(first, str) else first.decode())
         except ConnectionClosed as closed:
@@ -242,6 +246,7 @@ async def everybody(process: LivemonProcess, redis_url: str) -> AsyncIterator[Ev
 
 
 LISTEN = {"sdp": offer(section("0", "recvonly"), section("1", "recvonly"))}
+JOIN = {"type": "join", "access_token": "lmt_default.x", **LISTEN}
 TALK = {"sdp": offer(section("0", "sendrecv"))}
 
 

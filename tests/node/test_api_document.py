@@ -73,7 +73,7 @@ async def test_the_document_is_true(desk: Desk, tmp_path: Path):
         run = asyncio.to_thread(subprocess.run, command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         done = await run
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "Tested: 4" in done.stdout, done.stdout
+        assert "Tested: 6" in done.stdout, done.stdout
 
 
 def _operation(path: str, call_id: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from livemon.access.named_workspace import HEADER, PARAMETER
 from tests.node.everybody import (
+    JOIN,
     KEYS,
     LIKE,
     LISTEN,
@@ -83,6 +84,10 @@ TABLE = {
     "PATCH /v2/update-live-call/{call_id}": row("401 403 200 200 404 404", {}, keys=(200, 404)),
     "ANY /v2/{rest:path}": row("401 404 404 404 404 404", keys=(404, 404)),
     "ANY /v3/{rest:path}": row("401 404 404 404 404 404", keys=(404, 404)),
+    "SOCKET /v2/monitor-call/{call_id}": row("4401 4403 0 0 4004 4004", keys=(0, 4004)),
+    "SOCKET /v2/live-audio/{call_id}": row("4401", JOIN, others_may=True),
+    "POST /v2/listen-live-call/{call_id}": row("401 403 409 409 404 404", keys=(409, 404)),
+    "POST /v2/take-over-live-call/{call_id}": row("401 403 404 404 404 404", {"participant_id": "x"}, keys=(404, 404)),
     # --- coming and going
     "POST /sign-in/link": row("403", {"token": "x"}),
     "POST /sign-out": row("401 204 204 204 204 204"),
@@ -213,7 +218,7 @@ async def ask(
         path = re.sub(rf"\{{{parameter}(:\w+)?\}}", await people.named(parameter), path)
     headers = await people.headers(kind)
     if method == "SOCKET":
-        return await people.open(path if shown is None else f"{path}?{PARAMETER}={shown}", headers, origin)
+        return await people.open(path if shown is None else f"{path}?{PARAMETER}={shown}", headers, origin, body)
     if shown is not None:
         headers |= {HEADER: shown}
     if method == "MOUNT":
