@@ -45,7 +45,7 @@ pins: ## pin the newest versions that pyproject.toml allows
 	@scripts/pin
 
 clean: ## remove what was installed and built here (data stays)
-	rm -rf .venv .tools dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-output
+	rm -rf .venv .tools .oldest dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-output
 
 .venv/.run: requirements.txt requirements-build.txt pyproject.toml runtime/pyproject.toml
 	@scripts/sync run
