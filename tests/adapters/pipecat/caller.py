@@ -22,6 +22,8 @@ class Caller:
     """For how long the agent was heard, in pieces of 20 ms."""
     supervisor: int = 0
     cleared: int = 0
+    since_cleared: bytearray = field(default_factory=bytearray)
+    """What was sent after the last «clear», in mu-law: all that the carrier plays to them of it."""
     other: list[str] = field(default_factory=list)
     """Events that are neither sound nor «clear»."""
 
@@ -31,12 +33,14 @@ class Caller:
             told: dict[str, Any] = json.loads(message)
             if told["event"] == "clear":
                 self.cleared += 1
+                self.since_cleared.clear()
             elif told["event"] == "media":
                 self._hear(base64.b64decode(told["media"]["payload"]))
             else:
                 self.other.append(told["event"])
 
     def _hear(self, mu_law: bytes) -> None:
+        self.since_cleared += mu_law
         loud = float(np.median(np.abs(linear(mu_law)))) if mu_law else 0.0
         if loud > (BOT + SUPERVISOR) / 2:
             self.bot += len(mu_law) // 160

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 
@@ -39,10 +40,28 @@ async def talking(livemon: Livemon, bot: Bot) -> AsyncIterator[None]:
 
 async def _talk(livemon: Livemon, codec: Codec) -> None:
     packetizer = Packetizer(codec)
-    loop = asyncio.get_running_loop()
-    channel = livemon.keys.supervisor("c-1", "k-1")
-    frame = np.full(codec.form.clock // 50, SUPERVISOR, dtype="<i2").tobytes()
     while True:
-        for packet in packetizer.packets(frame, loop.time()):
-            await livemon.redis.execute_command("SPUBLISH", channel, packet)
-        await asyncio.sleep(0.02)
+        await _say(livemon, codec, packetizer, SUPERVISOR)
+
+
+async def say(livemon: Livemon, bot: Bot, *levels: int) -> None:
+    """The supervisor says this, 20 ms of each level, once the runtime hears them."""
+    codec = bot.call.supervisor_codec
+    assert codec is not None
+    await eventually(lambda: _is_heard(livemon))
+    packetizer = Packetizer(codec)
+    for level in levels:
+        await _say(livemon, codec, packetizer, level)
+
+
+async def _is_heard(livemon: Livemon) -> bool:
+    channel = livemon.keys.supervisor("c-1", "k-1")
+    counted: Any = await livemon.redis.execute_command("PUBSUB", "SHARDNUMSUB", channel)
+    return dict(zip(counted[::2], counted[1::2], strict=True)).get(channel.encode(), 0) > 0
+
+
+async def _say(livemon: Livemon, codec: Codec, packetizer: Packetizer, level: int) -> None:
+    frame = np.full(codec.form.clock // 50, level, dtype="<i2").tobytes()
+    for packet in packetizer.packets(frame, asyncio.get_running_loop().time()):
+        await livemon.redis.execute_command("SPUBLISH", livemon.keys.supervisor("c-1", "k-1"), packet)
+    await asyncio.sleep(0.02)

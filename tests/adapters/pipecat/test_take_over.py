@@ -6,6 +6,7 @@ The same is done with the gate taken out: there the bot must be heard, or these 
 import asyncio
 from typing import Any
 
+import numpy as np
 import pytest
 from pipecat.frames.frames import (
     EndFrame,
@@ -22,8 +23,9 @@ from pipecat.transports.base_output import BaseOutputTransport
 from livemon_runtime import Call, Runtime
 from livemon_runtime.adapters.pipecat import SupervisorAudioFrame
 from tests.adapters.pipecat.bot import Bot, Setting, answering
+from tests.adapters.pipecat.caller import SUPERVISOR, linear
 from tests.adapters.pipecat.stand_ins import BOT, sound
-from tests.adapters.pipecat.supervising import take_over, talking
+from tests.adapters.pipecat.supervising import say, take_over, talking
 from tests.runtime.conftest import Livemon, eventually
 
 
@@ -34,6 +36,9 @@ class NoGate:
         self.write = output.write_audio_frame
 
     async def close(self) -> None:
+        pass
+
+    async def clear(self) -> None:
         pass
 
 
@@ -123,6 +128,29 @@ async def test_the_callers_barge_in_does_not_cut_the_supervisor_off(livemon: Liv
                 await bot.hearing.hear(f"But {n}")
                 await eventually(lambda before=before: over(lambda: bot.caller.supervisor > before + 5))
         assert bot.caller.cleared == cleared, "the carrier was told to forget what the supervisor had said"
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+async def test_the_supervisors_first_word_is_heard_and_nothing_of_the_bots_before_it(
+    livemon: Livemon, runtime: Runtime, rate: int
+) -> None:
+    """The bot is cut off in the middle of a word, whose end is in the serializer's resampler then."""
+    first_word, then = 3_500, SUPERVISOR
+    async with answering(runtime, Setting(audio_out=rate)) as bot:
+        await bot.worker.queue_frame(TTSSpeakFrame("Let me see. I am looking. This takes a while. It really does."))
+        await eventually(lambda: over(lambda: bot.caller.bot > 5))
+        cleared = bot.caller.cleared
+        await take_over(livemon, runtime, bot)
+        await say(livemon, bot, *[first_word] * 4, *[then] * 40)
+        await eventually(lambda: over(lambda: bot.caller.supervisor > 20))
+        assert bot.caller.cleared == cleared + 1
+        heard = np.abs(linear(bytes(bot.caller.since_cleared)))
+    beginning = heard[int(np.argmax(heard > SUPERVISOR / 2)) :]
+    ms = int(np.sum(heard > (first_word + then) / 2)) / 8
+    print(f"at {rate} Hz the caller hears {ms:g} of the first word's 80 ms; the loudest after «clear»: {heard.max()}")
+    assert np.median(beginning[: 8 * 60]) == pytest.approx(first_word, rel=0.05)
+    assert ms == pytest.approx(80, abs=5)
+    assert heard.max() < (BOT + first_word) / 2, "the end of the bot's word was heard"
 
 
 class Unstoppable(FrameProcessor):

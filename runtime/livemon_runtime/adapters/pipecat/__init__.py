@@ -7,6 +7,7 @@ takes the call over (`gate`). Needs `pip install livemon-runtime[pipecat]`.
 """
 
 from .audio import SupervisorAudioFrame
+from .internals import UnsupportedPipecat
 from .watching import NotInPipeline, watch
 
-__all__ = ["NotInPipeline", "SupervisorAudioFrame", "watch"]
+__all__ = ["NotInPipeline", "SupervisorAudioFrame", "UnsupportedPipecat", "watch"]

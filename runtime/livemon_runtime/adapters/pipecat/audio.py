@@ -3,7 +3,6 @@
 A transport has its own sample rate. If livemon has no codec for that rate, the sound is resampled to the next higher one.
 """
 
-import asyncio
 from collections.abc import Callable
 
 import numpy as np
@@ -13,10 +12,10 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_output import BaseOutputTransport
 
 from ...codecs import Codec
-from .taps import Act, pass_on
+from .gate import Gate
+from .internals import params_of
+from .taps import pass_on
 
-_SETTLE_S = 0.25
-"""Pipecat's resamplers forget what they hold after 0.2 s; before, it would be heard in front of the supervisor's voice."""
 _CODECS = (Codec.L16_8000, Codec.L16_16000, Codec.L16_24000, Codec.L16_48000)
 
 
@@ -61,24 +60,22 @@ class Voice:
 
 class SupervisorVoice:
     """Writes to the wire by itself, in the pieces by which the transport keeps time, so that nothing in the pipeline can
-    cut it off: neither the caller's barge-in nor what is queued there."""
+    cut it off: neither the caller's barge-in nor what is queued there. Waits for `gate.clear`, so that its first word is
+    neither taken back with the bot's last one nor mixed with it."""
 
-    def __init__(self, output: BaseOutputTransport, write: Act, codec: Codec, channels: int) -> None:
-        self._output, self._write, self._channels = output, write, channels
+    def __init__(self, output: BaseOutputTransport, gate: Gate, codec: Codec) -> None:
+        self._output, self._gate = output, gate
+        self._channels: int = params_of(output).audio_out_channels
         self._rate = codec.form.clock
         self._wanted: Rate | None = None
         self._rest = bytearray()
-        self._not_before = 0.0
-
-    def settle(self) -> None:
-        """The agent has just been cut off: let what transport and serializer have of it in their resamplers be forgotten."""
-        self._not_before = asyncio.get_running_loop().time() + _SETTLE_S
 
     async def play(self, frame: bytes) -> None:
         """One frame of PCM (s16le, mono) in the codec's rate; returns when the transport wants more."""
+        await self._gate.clear()
         rate, size = self._output.sample_rate, self._output.audio_chunk_size
-        if not size or asyncio.get_running_loop().time() < self._not_before:
-            return  # the pipeline has not started; or they do not know yet that they have the caller
+        if not size:
+            return  # the pipeline has not started
         self._wanted = self._wanted or Rate(rate)
         frame = self._wanted.of(frame, self._rate)
         if self._channels > 1:
@@ -87,7 +84,7 @@ class SupervisorVoice:
         while len(self._rest) >= size:
             piece = bytes(self._rest[:size])
             del self._rest[:size]
-            await self._write(OutputAudioRawFrame(piece, rate, self._channels))
+            await self._gate.write(OutputAudioRawFrame(piece, rate, self._channels))
             said = SupervisorAudioFrame(piece, rate, self._channels)
             await pass_on(self._output, said, FrameDirection.DOWNSTREAM)
 

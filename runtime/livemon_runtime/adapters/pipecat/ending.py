@@ -9,6 +9,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_transport import BaseTransport
 
 from ...call import Call
+from .internals import events_of
 from .taps import Act, surround
 
 _LOG = logging.getLogger("livemon_runtime")
@@ -28,7 +29,7 @@ class Ending:
         self._kept: EndFrame | None = None
         surround(worker, "queue_frame", self._queue)
         surround(worker, "run", self._run)
-        known = getattr(transport, "_event_handlers", ())
+        known = events_of(transport)
         for event in _LEAVING:
             if event in known:
                 transport.add_event_handler(event, self._left)

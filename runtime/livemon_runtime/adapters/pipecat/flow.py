@@ -3,6 +3,7 @@
 from typing import Any
 
 from ...call import Call
+from .internals import SET_NODE
 from .taps import Act, surround
 
 
@@ -17,4 +18,4 @@ def follow(call: Call, flow: Any) -> None:
 
         return set_node_and_say
 
-    surround(flow, "_set_node", around)
+    surround(flow, SET_NODE, around)

@@ -7,7 +7,9 @@ the bot's sound and words end there, and an interruption goes past it, because i
 """
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+import logging
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from pipecat.frames.frames import (
@@ -28,13 +30,19 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_output import BaseOutputTransport
 
 from ...call import Call
+from .internals import params_of
 from .taps import Act, pass_on, surround
 
+_LOG = logging.getLogger("livemon_runtime")
 _LIFE = (StartFrame, EndFrame, StopFrame, CancelFrame, InterruptionFrame)
 _BOTS = (OutputAudioRawFrame, OutputImageRawFrame, TextFrame, TTSSpeakFrame)
 _CALLERS = (TranscriptionFrame, InterimTranscriptionFrame)
 _RTVI = "rtvi-ai"
 _LONGEST_PAUSE_S = 0.1
+_LONGEST_CUT_S = 0.5
+"""A pipeline that does not take its interruption by then is stuck: the supervisor is heard all the same."""
+_FLUSH_S = 0.25
+"""Of silence; Pipecat's resamplers, which look ahead, give up the last of a voice after 0.04 to 0.12 s of it."""
 
 
 class Gate:
@@ -43,6 +51,7 @@ class Gate:
     def __init__(self, call: Call, models: Iterable[FrameProcessor], output: BaseOutputTransport) -> None:
         self._call, self._output = call, output
         self._cut: InterruptionFrame | None = None
+        self._taken_back, self._clear = asyncio.Event(), asyncio.Event()
         for model in models:
             surround(model, "process_frame", lambda inner, model=model: self._past(model, inner))
         surround(output, "process_frame", self._out)
@@ -53,40 +62,74 @@ class Gate:
 
     async def close(self) -> None:
         """Cut off what the bot is saying, here and in whatever the carrier has of it already."""
+        self._taken_back.clear()
         self._cut = InterruptionFrame()
         await self._output.queue_frame(self._cut)
+        await _within(_LONGEST_CUT_S, self._taken_back)
+        await self._flush()
+        self._clear.set()
+
+    def open(self) -> None:
+        """The agent has the call again: what it says will have to be cut off anew."""
+        self._clear.clear()
+
+    async def clear(self) -> None:
+        """Wait until nothing of the bot's is left on the way to the caller, and the carrier will forget nothing more."""
+        if not self._clear.is_set():
+            await _within(2 * _LONGEST_CUT_S, self._clear)
+            self._clear.set()
+
+    async def _flush(self) -> None:
+        """Let the serializer's resampler give up what it holds of the bot's voice, which the supervisor's would push out to
+        the caller otherwise. What comes of it is not sent."""
+        params, rate = params_of(self._output), self._output.sample_rate
+        serializer: Any = getattr(params, "serializer", None)
+        if serializer is None or not rate:
+            return
+        channels = params.audio_out_channels
+        silence = OutputAudioRawFrame(bytes(2 * channels * int(rate * _FLUSH_S)), rate, channels)
+        try:
+            await serializer.serialize(silence)
+        except Exception:
+            _LOG.exception("call %s: the caller may hear the end of the agent's last word", self._call.call_id)
 
     def _past(self, model: FrameProcessor, inner: Act) -> Act:
-        async def process_frame(frame: Frame, direction: FrameDirection) -> None:
+        def process_frame(frame: Frame, direction: FrameDirection) -> Awaitable[None]:
             if self._call.agent_silent and not isinstance(frame, _LIFE):
-                await pass_on(model, frame, direction)
-            else:
-                await inner(frame, direction)
+                return pass_on(model, frame, direction)
+            return inner(frame, direction)
 
         return process_frame
 
     def _out(self, inner: Act) -> Act:
-        async def process_frame(frame: Frame, direction: FrameDirection) -> None:
+        def process_frame(frame: Frame, direction: FrameDirection) -> Awaitable[None]:
             if self._call.agent_silent and direction is FrameDirection.DOWNSTREAM:
-                if isinstance(frame, _BOTS) and not isinstance(frame, _CALLERS):
-                    return
-                if isinstance(frame, InterruptionFrame) and frame is not self._cut:
-                    await pass_on(self._output, frame, direction)
-                    return
-            await inner(frame, direction)
+                return self._sifted(frame, direction, inner)
+            return inner(frame, direction)
 
         return process_frame
 
+    async def _sifted(self, frame: Frame, direction: FrameDirection, inner: Act) -> None:
+        if isinstance(frame, _BOTS) and not isinstance(frame, _CALLERS):
+            return
+        if isinstance(frame, InterruptionFrame) and frame is not self._cut:
+            await pass_on(self._output, frame, direction)
+            return
+        await inner(frame, direction)
+        if frame is self._cut:
+            self._taken_back.set()
+
     def _paced(self, inner: Act) -> Act:
-        async def write_audio_frame(frame: OutputAudioRawFrame) -> bool:
-            if not self._call.agent_silent:
-                return await inner(frame)
-            # A mixer gives frames without end, as fast as they are taken: nothing is sent, in the time that it would take.
-            seconds = len(frame.audio) / (2 * frame.num_channels * frame.sample_rate)
-            await asyncio.sleep(min(seconds, _LONGEST_PAUSE_S))
-            return False
+        def write_audio_frame(frame: OutputAudioRawFrame) -> Awaitable[bool]:
+            return self._unsent(frame) if self._call.agent_silent else inner(frame)
 
         return write_audio_frame
+
+    async def _unsent(self, frame: OutputAudioRawFrame) -> bool:
+        """A mixer gives frames without end, as fast as they are taken: nothing is sent, in the time that it would take."""
+        seconds = len(frame.audio) / (2 * frame.num_channels * frame.sample_rate)
+        await asyncio.sleep(min(seconds, _LONGEST_PAUSE_S))
+        return False
 
     def _closed(self, inner: Act) -> Act:
         async def write(frame: Frame) -> bool:
@@ -103,3 +146,9 @@ class Gate:
                 await inner(frame)
 
         return send_message
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -28,7 +28,7 @@ from ...drops import Drops
 from ...turn import Turn
 from .agent_words import AgentWords
 from .audio import Voice
-from .taps import Note
+from .taps import Note, Notes
 
 _MOST_SEEN = 64
 _HEARD = (TranscriptionFrame, InterimTranscriptionFrame)
@@ -46,54 +46,80 @@ class Recorder:
         self._seen: deque[int] = deque(maxlen=_MOST_SEEN)
         """Transcriptions that are in the record: a frame is pushed again by all whom it passes."""
 
-    # --- where frames come from
+    # --- what is told of which frames
 
-    def from_input(self, frame: Frame, direction: FrameDirection) -> None:
-        """What the input transport pushes: the caller's voice and keys, and transcriptions if it makes them."""
-        if isinstance(frame, InputAudioRawFrame):
-            if self._call.voices.caller_on:
-                self._caller.take(frame)
-        elif isinstance(frame, InputDTMFFrame):
-            self._call.dtmf(frame.button.value)
-        else:
-            self.from_hearing(frame, direction)
-
-    def from_hearing(self, frame: Frame, _direction: FrameDirection) -> None:
+    def of_hearing(self) -> Notes:
         """What recognises speech: an STT service, a transport, or a model that hears by itself."""
-        if isinstance(frame, _HEARD) and frame.id not in self._seen:
+        heard = self._safely(self._transcription)
+        return [(kind, heard) for kind in _HEARD]
+
+    def of_input(self) -> Notes:
+        """What the input transport pushes: the caller's voice and keys, and transcriptions if it makes them."""
+        own: Notes = [(InputAudioRawFrame, self._callers_voice), (InputDTMFFrame, self._key)]
+        return [*((kind, self._safely(note)) for kind, note in own), *self.of_hearing()]
+
+    def of_model(self) -> Notes:
+        """A model's tool calls, and transcriptions if it hears by itself."""
+        own: Notes = [
+            (FunctionCallInProgressFrame, self._tool_call),
+            (FunctionCallResultFrame, self._tool_result),
+            (FunctionCallCancelFrame, self._tool_cancelled),
+        ]
+        return [*((kind, self._safely(_downstream(note))) for kind, note in own), *self.of_hearing()]
+
+    def of_output(self) -> Notes:
+        """What the output transport pushes once it has sent it."""
+        own: Notes = [
+            (TTSTextFrame, self._word),
+            (BotStartedSpeakingFrame, self._sound_begins),
+            (BotStoppedSpeakingFrame, self._sound_ends),
+            (InterruptionFrame, self._interrupted),
+        ]
+        voice = (OutputAudioRawFrame, self._safely(self._agents_voice))
+        return [voice, *((kind, self._safely(_downstream(note))) for kind, note in own)]
+
+    # --- the frames
+
+    def _callers_voice(self, frame: InputAudioRawFrame, _: FrameDirection) -> None:
+        if self._call.voices.caller_on:
+            self._caller.take(frame)
+
+    def _agents_voice(self, frame: OutputAudioRawFrame, _: FrameDirection) -> None:
+        if self._call.voices.agent_on:
+            self._agents.take(frame)
+
+    def _key(self, frame: InputDTMFFrame, _: FrameDirection) -> None:
+        self._call.dtmf(frame.button.value)
+
+    def _word(self, frame: TTSTextFrame, _: FrameDirection) -> None:
+        self._agent.speak(frame)
+
+    def _sound_begins(self, _frame: BotStartedSpeakingFrame, _: FrameDirection) -> None:
+        self._agent.begin()
+
+    def _sound_ends(self, _frame: BotStoppedSpeakingFrame, _: FrameDirection) -> None:
+        self._agent.finish()
+
+    def _interrupted(self, _frame: InterruptionFrame, _: FrameDirection) -> None:
+        self._agent.finish(interrupted=True)
+
+    def _transcription(self, frame: TranscriptionFrame | InterimTranscriptionFrame, _: FrameDirection) -> None:
+        if frame.id not in self._seen:
             self._seen.append(frame.id)
             self._hear(frame.text.strip(), final=isinstance(frame, TranscriptionFrame))
 
-    def from_model(self, frame: Frame, direction: FrameDirection) -> None:
-        """Tool calls go both ways, in two frames each: one of them is enough."""
-        if direction is FrameDirection.UPSTREAM:
-            self.from_hearing(frame, direction)
-        elif isinstance(frame, FunctionCallInProgressFrame):
-            self._call.tool_call(frame.tool_call_id, frame.function_name, frame.arguments)
-        elif isinstance(frame, FunctionCallResultFrame):
-            error = getattr(frame, "error", None)
-            content = "" if frame.result is None and not error else error or frame.result
-            self._call.tool_result(frame.tool_call_id, content, successful=not error)
-        elif isinstance(frame, FunctionCallCancelFrame):
-            self._call.tool_result(frame.tool_call_id, "Cancelled.", successful=False)
+    def _tool_call(self, frame: FunctionCallInProgressFrame, _: FrameDirection) -> None:
+        self._call.tool_call(frame.tool_call_id, frame.function_name, frame.arguments)
 
-    def from_output(self, frame: Frame, direction: FrameDirection) -> None:
-        """What the output transport pushes once it has sent it."""
-        if isinstance(frame, OutputAudioRawFrame):
-            if self._call.voices.agent_on:
-                self._agents.take(frame)
-        elif direction is FrameDirection.UPSTREAM:
-            return
-        elif isinstance(frame, TTSTextFrame):
-            self._agent.speak(frame)
-        elif isinstance(frame, BotStartedSpeakingFrame):
-            self._agent.begin()
-        elif isinstance(frame, BotStoppedSpeakingFrame):
-            self._agent.finish()
-        elif isinstance(frame, InterruptionFrame):
-            self._agent.finish(interrupted=True)
+    def _tool_result(self, frame: FunctionCallResultFrame, _: FrameDirection) -> None:
+        error = getattr(frame, "error", None)
+        content = "" if frame.result is None and not error else error or frame.result
+        self._call.tool_result(frame.tool_call_id, content, successful=not error)
 
-    def safely(self, note: Note) -> Note:
+    def _tool_cancelled(self, frame: FunctionCallCancelFrame, _: FrameDirection) -> None:
+        self._call.tool_result(frame.tool_call_id, "Cancelled.", successful=False)
+
+    def _safely(self, note: Note) -> Note:
         """`note`, with whatever it fails at counted and logged by the runtime instead of raised into the bot."""
 
         def noted(frame: Frame, direction: FrameDirection) -> None:
@@ -123,3 +149,13 @@ class Recorder:
         else:
             turn.retract()
         self._user_turn, self._heard = None, ""
+
+
+def _downstream(note: Note) -> Note:
+    """These frames go both ways, in two of them: one is enough."""
+
+    def noted(frame: Frame, direction: FrameDirection) -> None:
+        if direction is FrameDirection.DOWNSTREAM:
+            note(frame, direction)
+
+    return noted

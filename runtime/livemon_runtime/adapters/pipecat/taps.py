@@ -1,13 +1,19 @@
-"""How the methods of a bot's own processors are surrounded, one object each. What is done here fails into no bot."""
+"""How the methods of a bot's own processors are surrounded, one object each. What is done here fails into no bot.
 
-from collections.abc import Awaitable, Callable, Iterator
+Each is in the way of a hundred frames a second, nearly all of which are nobody's business here: what surrounds a method is
+a plain function that answers what the method itself would, so that such a frame costs a look and no coroutine more.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from pipecat.frames.frames import Frame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 Act = Callable[..., Awaitable[Any]]
-Note = Callable[[Frame, FrameDirection], None]
+Note = Callable[[Any, FrameDirection], None]
+Notes = Sequence[tuple[type[Frame], Note]]
+"""What is told of which kind of frame; the first that fits."""
 
 
 def surround(thing: object, name: str, around: Callable[[Act], Act]) -> Act:
@@ -20,13 +26,18 @@ def surround(thing: object, name: str, around: Callable[[Act], Act]) -> Act:
     return inner
 
 
-def tap(processor: FrameProcessor, note: Note) -> None:
-    """Tell `note` of every frame that `processor` pushes, before it goes. `note` must not raise."""
+def tap(processor: FrameProcessor, notes: Notes) -> None:
+    """Tell `notes` of the frames that `processor` pushes, before they go. They must not raise."""
+    known: dict[type[Frame], Note | None] = {}
 
     def around(push: Act) -> Act:
-        async def push_frame(frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
-            note(frame, direction)
-            await push(frame, direction)
+        def push_frame(frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> Awaitable[None]:
+            kind = type(frame)
+            if kind not in known:
+                known[kind] = next((note for wanted, note in notes if issubclass(kind, wanted)), None)
+            if (note := known[kind]) is not None:
+                note(frame, direction)
+            return push(frame, direction)
 
         return push_frame
 

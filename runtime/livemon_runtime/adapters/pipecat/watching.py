@@ -20,8 +20,9 @@ from .audio import SupervisorVoice, Voice, codec_for
 from .ending import Ending
 from .flow import follow
 from .gate import Gate
+from .internals import FLOW, HEARING, OUTPUT, TRANSPORT, WORKER, idle_event_of, params_of, require
 from .recorder import Recorder
-from .taps import Note, tap, within
+from .taps import Notes, tap, within
 
 
 class NotInPipeline(LivemonError, ValueError):
@@ -47,14 +48,17 @@ def watch(
     """Put the call of `worker` (a PipelineWorker that does not run yet) into livemon, and end it there when it is over.
 
     `flow`: a pipecat-flows FlowManager, for its node transitions. `models`: processors that make the agent speak and are
-    no services of Pipecat's, to be silenced with them. `fields` are those of `Runtime.call`. Raises `NotInPipeline`.
+    no services of Pipecat's, to be silenced with them. `fields` are those of `Runtime.call`. Raises `NotInPipeline`, or
+    `UnsupportedPipecat` if this version of Pipecat lacks what silencing the agent takes; nothing is touched then.
     """
+    require((worker, WORKER), (transport, TRANSPORT))
     processors = list(within(worker.pipeline))
     hearing, output = transport.input(), transport.output()
     if hearing not in processors:
         raise NotInPipeline("input")
     if output not in processors or not isinstance(output, BaseOutputTransport):
         raise NotInPipeline("output")
+    require((hearing, HEARING), (output, OUTPUT), *([(flow, FLOW)] if flow is not None else []))
     fields["audio"] = audio = _audio(worker, hearing, output)
     call = runtime.call(**fields)
     recorder = Recorder(
@@ -64,8 +68,7 @@ def watch(
     ours = [*(one for one in processors if isinstance(one, AIService) and not isinstance(one, STTService)), *models]
     gate = Gate(call, ours, output)
     Ending(call, worker, transport, recorder.end)
-    voice = SupervisorVoice(output, gate.write, audio.agent, _params(output).audio_out_channels)
-    _obey(call, worker, gate, voice)
+    _obey(call, worker, gate, SupervisorVoice(output, gate, audio.agent))
     if flow is not None:
         follow(call, flow)
     return call
@@ -73,29 +76,25 @@ def watch(
 
 def _audio(worker: Any, hearing: FrameProcessor, output: FrameProcessor) -> Audio:
     """The voices at the rates that the transport will have once it is set up."""
-    caller = _params(hearing).audio_in_sample_rate or worker.params.audio_in_sample_rate
-    agent = _params(output).audio_out_sample_rate or worker.params.audio_out_sample_rate
+    caller = params_of(hearing).audio_in_sample_rate or worker.params.audio_in_sample_rate
+    agent = params_of(output).audio_out_sample_rate or worker.params.audio_out_sample_rate
     return Audio(caller=codec_for(caller), agent=codec_for(agent), supervisor=codec_for(agent))
-
-
-def _params(half: FrameProcessor) -> Any:
-    return vars(half)["_params"]  # the one thing that a transport does not say before it is set up
 
 
 def _record(
     recorder: Recorder, hearing: FrameProcessor, output: FrameProcessor, processors: Iterable[FrameProcessor]
 ) -> None:
-    tap(hearing, recorder.safely(recorder.from_input))
-    tap(output, recorder.safely(recorder.from_output))
-    notes: list[tuple[type, Note]] = [(LLMService, recorder.from_model), (STTService, recorder.from_hearing)]
+    tap(hearing, recorder.of_input())
+    tap(output, recorder.of_output())
+    kinds: list[tuple[type, Notes]] = [(LLMService, recorder.of_model()), (STTService, recorder.of_hearing())]
     for processor in processors:
-        for kind, note in notes:
+        for kind, notes in kinds:
             if isinstance(processor, kind):
-                tap(processor, recorder.safely(note))
+                tap(processor, notes)
 
 
 def _obey(call: Call, worker: Any, gate: Gate, voice: SupervisorVoice) -> None:
-    idle = getattr(worker, "_idle_event", None)
+    idle = idle_event_of(worker)
 
     @call.on_end
     async def _() -> None:
@@ -112,8 +111,7 @@ def _obey(call: Call, worker: Any, gate: Gate, voice: SupervisorVoice) -> None:
         await worker.queue_frame(LLMMessagesAppendFrame([hint], run_llm=command.trigger_response))
 
     async def play(frame: bytes) -> None:
-        if idle is not None:
-            idle.set()  # else a caller who only listens would be hung up on
+        idle.set()  # else a caller who only listens would be hung up on
         await voice.play(frame)
 
     @call.on_take_over
@@ -124,6 +122,7 @@ def _obey(call: Call, worker: Any, gate: Gate, voice: SupervisorVoice) -> None:
     @call.on_agent_silenced
     async def _(silent: bool) -> None:
         if silent:
-            voice.settle()
-            await gate.close()
             await worker.queue_frame(InterruptionFrame())
+            await gate.close()
+        else:
+            gate.open()
