@@ -8,6 +8,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from zlib import crc32
 
 from . import entries, protocol
 from .errors import ProtocolError
@@ -19,6 +20,8 @@ from .supervisor import Supervisor
 from .verdict import Verdict, claim_of
 
 PARTIALS_EVERY_MS = 100
+UNREAD_PARTIALS_EVERY_MS = 1_000
+"""While Redis answers that nobody subscribes to them: whoever begins to read sees within that time what is being said."""
 RESULT_KEPT_MS = 60_000
 MOST_RESULTS = 1_000
 MOST_PARTIALS = 100
@@ -77,6 +80,8 @@ class CallRecord:
     _probe: bool = False
     _partials: dict[str, bytes] = field(default_factory=lambda: dict[str, bytes]())
     _partials_at: int = 0
+    _phase_ms: int = 0
+    """When in a second unread partials go: those of all this runtime's calls in one pipeline, another runtime's in its own."""
     _results: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=MOST_RESULTS))
     _verdicts: deque[Verdict] = field(default_factory=lambda: deque())
     _notes: int = 0
@@ -85,6 +90,7 @@ class CallRecord:
 
     def __post_init__(self) -> None:
         self.scripts = CallScripts(self.keys, self.runtime_id, self.call.call_id)
+        self._phase_ms = crc32(self.runtime_id.encode()) % UNREAD_PARTIALS_EVERY_MS
         self.outbox = Outbox(self._note)
 
     def _note(self, missing: int) -> bytes:
@@ -176,13 +182,21 @@ class CallRecord:
             return True
         return not self.ended_in_redis if self.over else self._version != self._sent
 
-    def due_in(self, now_ms: int) -> int | None:
-        """In how many milliseconds `commands` has something to send; None: nothing, until the call says more."""
+    def due_in(self, now_ms: int, partials_from: int = 0) -> int | None:
+        """In how many milliseconds `commands` has something to send; None: nothing, until the call says more.
+
+        `partials_from`: when the runtime sends partials again, those of all its calls together.
+        """
         if self.given_up:
             return None
         if self._writes_due:
             return 0
-        return max(0, self._partials_at - now_ms) if self._partials else None
+        return self._partials_in(now_ms, partials_from) if self._partials else None
+
+    def _partials_in(self, now_ms: int, partials_from: int = 0) -> int:
+        """In how many milliseconds partials may go; at once if Redis's clock was set back, or when the call is over."""
+        wait = max(self._partials_at, partials_from) - now_ms
+        return wait if 0 < wait <= UNREAD_PARTIALS_EVERY_MS and not self.over else 0
 
     def commands(self, now_ms: int) -> list[Request]:
         """What to send now, in this order; call again when all of it is answered, or has failed."""
@@ -205,11 +219,12 @@ class CallRecord:
             silent_ms = None if since is None else max(0, now_ms - since)
             command = self.scripts.supervisor(self.incarnation, claim_id, silent_ms)
             yield Request(command, lambda answer: self._supervised(answer, said))
-        if self._partials and now_ms >= self._partials_at:
+        if self._partials and not self._partials_in(now_ms):
             self._partials_at = now_ms + PARTIALS_EVERY_MS
             for entry_id, entry in list(self._partials.items()):
                 command = ("SPUBLISH", self.keys.partials(self.call.call_id), entry)
-                yield Request(command, lambda _answer, sent=(entry_id, entry): self._partial_sent(*sent))
+                sent = (entry_id, entry, now_ms)
+                yield Request(command, lambda answer, sent=sent: self._partial_sent(answer, *sent))
 
     def _late(self, now_ms: int) -> Iterator[Request]:
         if self.outbox.unsent or self._probe:
@@ -340,7 +355,10 @@ class CallRecord:
             self.rev = written.rev
             self.controller = ""
 
-    def _partial_sent(self, entry_id: str, entry: bytes) -> None:
+    def _partial_sent(self, readers: object, entry_id: str, entry: bytes, sent_ms: int) -> None:
+        if readers == 0:
+            into = (sent_ms - self._phase_ms) % UNREAD_PARTIALS_EVERY_MS
+            self._partials_at = sent_ms - into + UNREAD_PARTIALS_EVERY_MS
         if self._partials.get(entry_id) is entry:
             del self._partials[entry_id]
 

@@ -6,6 +6,7 @@ What is said is decided in `record.py`; this module only carries it, again and a
 import asyncio
 import contextlib
 import logging
+import math
 from collections import deque
 
 from redis.exceptions import NoScriptError, ResponseError
@@ -21,6 +22,8 @@ _MOST_REQUESTS = 500
 _MOST_BYTES = 2_000_000
 _REFUSED_PAUSE_S = 1.0
 _MOST_STRAY = 1_000
+_TOGETHER_MS = 50
+"""Between two lots of partials, so that those of many calls go in one pipeline: a pipeline costs as much as four words."""
 
 
 class Sender:
@@ -31,6 +34,10 @@ class Sender:
         self._connection, self._clock, self._drops = connection, clock, drops
         self._outage, self._ready = outage, ready
         self._due: dict[str, CallRecord] = {}
+        self._partials_from = 0
+        """When the next partials may go (ms, Redis's time); what is final waits for nothing."""
+        self._rests_until = math.inf
+        """Monotonic seconds; only what is due sooner wakes the sender."""
         self._stray: deque[Command] = deque(maxlen=_MOST_STRAY)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -40,7 +47,8 @@ class Sender:
         """This call has something to say. Never blocks."""
         self._due[record.call.call_id] = record
         self._idle.clear()
-        self._wake.set()
+        if self._clock.monotonic() + self._wait(record, self._clock.now_ms()) < self._rests_until:
+            self._wake.set()
 
     def say(self, command: Command) -> None:
         """Something that concerns none of our calls, such as the result of a command to an unknown one."""
@@ -99,6 +107,8 @@ class Sender:
             return []
 
     async def _send(self, requests: list[tuple[CallRecord, Request]], stray: list[Command]) -> None:
+        if any(request.command[0] == "SPUBLISH" for _, request in requests):
+            self._partials_from = self._clock.now_ms() + _TOGETHER_MS
         answers = await self._connection.run([*(request.command for _, request in requests), *stray])
         for sent in stray:
             if self._stray and self._stray[0] is sent:
@@ -133,7 +143,9 @@ class Sender:
 
     def _wait(self, record: CallRecord, now_ms: int) -> float:
         """In how many seconds this call's turn comes."""
-        return max((record.due_in(now_ms) or 0) / 1000, record.retry_at - self._clock.monotonic(), 0.0)
+        return max(
+            (record.due_in(now_ms, self._partials_from) or 0) / 1000, record.retry_at - self._clock.monotonic(), 0.0
+        )
 
     async def _rest(self) -> None:
         """Wait until somebody has something to say, or until something that waits is due."""
@@ -142,6 +154,9 @@ class Sender:
         if due == 0:
             await asyncio.sleep(0)
             return
+        if due is not None:
+            self._rests_until = self._clock.monotonic() + due
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(due):
                 await self._wake.wait()
+        self._rests_until = math.inf
