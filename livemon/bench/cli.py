@@ -76,9 +76,9 @@ def take_over(rounds: Annotated[int, typer.Option(min=1, help="Calls to take ove
 
 @bench.command()
 def pipecat(
-    calls: Annotated[int, typer.Option(min=1, help="Bots at once, in one process.")] = 10,
-    seconds: Annotated[float, typer.Option(min=1, help="How long each is measured.")] = 10.0,
-    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    calls: Annotated[int, typer.Option(min=1, help="Bots at once, in one process.")] = 5,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each round is.")] = 20.0,
+    rounds: Annotated[int, typer.Option(min=1)] = 7,
 ) -> None:
     """What livemon costs a Pipecat bot while nobody listens."""
     from livemon.bench import pipecat as measured

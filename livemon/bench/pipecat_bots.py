@@ -15,6 +15,7 @@ from pipecat.frames.frames import (
     StartFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
+    TTSStoppedFrame,
     TTSTextFrame,
 )
 from pipecat.pipeline.pipeline import Pipeline
@@ -31,7 +32,7 @@ from pipecat.transports.base_transport import BaseTransport, TransportParams
 from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
 
 IN_HZ, OUT_HZ = 16_000, 24_000
-_FRAME_S = 0.02
+FRAME_S = 0.02
 _TURN_FRAMES = 250
 """Every five seconds each side has said something."""
 
@@ -99,6 +100,8 @@ class BenchBot:
         self.worker = PipelineWorker(
             Pipeline([*hears, _Model(), self._voice, self.transport.output(), pair.assistant()]), idle_timeout_secs=None
         )
+        self.frames = 0
+        """How many both sides have spoken, `FRAME_S` each."""
         self._started = asyncio.Event()
         self.worker.add_event_handler("on_pipeline_started", self._note_start)
 
@@ -111,13 +114,13 @@ class BenchBot:
         loop = asyncio.get_running_loop()
         hearing = self.transport.input()
         assert isinstance(hearing, BaseInputTransport)
-        caller, agent = bytes(int(IN_HZ * _FRAME_S) * 2), b"\1\1" * int(OUT_HZ * _FRAME_S)
-        due, n = loop.time(), 0
+        caller, agent = bytes(int(IN_HZ * FRAME_S) * 2), b"\1\1" * int(OUT_HZ * FRAME_S)
+        due = loop.time()
         while True:
             await hearing.push_audio_frame(InputAudioRawFrame(caller, IN_HZ, 1))
             await self._voice.push_frame(TTSAudioRawFrame(agent, OUT_HZ, 1))
-            await self._say(n)
-            due, n = due + _FRAME_S, n + 1
+            await self._say(self.frames)
+            due, self.frames = due + FRAME_S, self.frames + 1
             await asyncio.sleep(max(0.0, due - loop.time()))
 
     async def _say(self, n: int) -> None:
@@ -126,3 +129,4 @@ class BenchBot:
             await self._voice.push_frame(TTSTextFrame("word", "word"))
         if n % _TURN_FRAMES == 0:
             await self._recognizer.push_frame(TranscriptionFrame("I would like a table.", "caller", ""))
+            await self._voice.push_frame(TTSStoppedFrame())
