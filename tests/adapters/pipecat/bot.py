@@ -112,7 +112,7 @@ async def answering(
     while not server.started:
         await asyncio.sleep(0.01)
     try:
-        async with websockets.asyncio.client.connect(f"ws://127.0.0.1:{port}/") as socket:
+        async with websockets.asyncio.client.connect(f"ws://127.0.0.1:{port}/", open_timeout=60) as socket:
             tasks = [asyncio.create_task(caller.listen(socket)), asyncio.create_task(caller.speak(socket))]
             try:
                 yield await asyncio.wait_for(made.get(), 60)

@@ -39,7 +39,7 @@ _BOTS = (OutputAudioRawFrame, OutputImageRawFrame, TextFrame, TTSSpeakFrame)
 _CALLERS = (TranscriptionFrame, InterimTranscriptionFrame)
 _RTVI = "rtvi-ai"
 _LONGEST_PAUSE_S = 0.1
-_LONGEST_CUT_S = 0.5
+_LONGEST_CUT_S = 1.0
 """A pipeline that does not take its interruption by then is stuck: the supervisor is heard all the same."""
 _FLUSH_S = 0.25
 """Of silence; Pipecat's resamplers, which look ahead, give up the last of a voice after 0.04 to 0.12 s of it."""
@@ -65,8 +65,8 @@ class Gate:
         self._taken_back.clear()
         self._cut = InterruptionFrame()
         await self._output.queue_frame(self._cut)
-        await _within(_LONGEST_CUT_S, self._taken_back)
         await self._flush()
+        await _within(_LONGEST_CUT_S, self._taken_back)
         self._clear.set()
 
     def open(self) -> None:

@@ -55,8 +55,13 @@ class Recorder:
 
     def of_input(self) -> Notes:
         """What the input transport pushes: the caller's voice and keys, and transcriptions if it makes them."""
-        own: Notes = [(InputAudioRawFrame, self._callers_voice), (InputDTMFFrame, self._key)]
-        return [*((kind, self._safely(note)) for kind, note in own), *self.of_hearing()]
+        voices, take = self._call.voices, self._safely(self._callers_voice)
+
+        def voice(frame: InputAudioRawFrame, direction: FrameDirection) -> None:
+            if voices.caller_on:
+                take(frame, direction)
+
+        return [(InputAudioRawFrame, voice), (InputDTMFFrame, self._safely(self._key)), *self.of_hearing()]
 
     def of_model(self) -> Notes:
         """A model's tool calls, and transcriptions if it hears by itself."""
@@ -75,18 +80,21 @@ class Recorder:
             (BotStoppedSpeakingFrame, self._sound_ends),
             (InterruptionFrame, self._interrupted),
         ]
-        voice = (OutputAudioRawFrame, self._safely(self._agents_voice))
-        return [voice, *((kind, self._safely(_downstream(note))) for kind, note in own)]
+        voices, take = self._call.voices, self._safely(self._agents_voice)
+
+        def voice(frame: OutputAudioRawFrame, direction: FrameDirection) -> None:
+            if voices.agent_on:
+                take(frame, direction)
+
+        return [(OutputAudioRawFrame, voice), *((kind, self._safely(_downstream(note))) for kind, note in own)]
 
     # --- the frames
 
     def _callers_voice(self, frame: InputAudioRawFrame, _: FrameDirection) -> None:
-        if self._call.voices.caller_on:
-            self._caller.take(frame)
+        self._caller.take(frame)
 
     def _agents_voice(self, frame: OutputAudioRawFrame, _: FrameDirection) -> None:
-        if self._call.voices.agent_on:
-            self._agents.take(frame)
+        self._agents.take(frame)
 
     def _key(self, frame: InputDTMFFrame, _: FrameDirection) -> None:
         self._call.dtmf(frame.button.value)
