@@ -9,8 +9,9 @@ from pipecat.frames.frames import OutputAudioRawFrame, TTSSpeakFrame
 from pipecat.services.llm_service import FunctionCallParams
 
 from livemon_runtime import Runtime
+from livemon_runtime.adapters.audio import codec_for
 from livemon_runtime.adapters.pipecat import NotInPipeline, watch
-from livemon_runtime.adapters.pipecat.audio import Rate, Voice, codec_for
+from livemon_runtime.adapters.pipecat.audio import Rate, Voice
 from tests.adapters.pipecat.bot import ANSWER, Bot, Setting, answering
 from tests.adapters.pipecat.stand_ins import BOT, sound
 from tests.adapters.pipecat.test_take_over import over

@@ -12,20 +12,14 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_output import BaseOutputTransport
 
 from ...codecs import Codec
+from ..audio import mono
 from .gate import Gate
 from .internals import params_of
 from .taps import pass_on
 
-_CODECS = (Codec.L16_8000, Codec.L16_16000, Codec.L16_24000, Codec.L16_48000)
-
 
 class SupervisorAudioFrame(OutputAudioRawFrame):
     """The supervisor's voice on its way past the output transport, for whoever records the call."""
-
-
-def codec_for(sample_rate: int) -> Codec:
-    """The codec in which a voice of that rate loses nothing, or the best that there is."""
-    return next((codec for codec in _CODECS if codec.form.clock >= sample_rate), Codec.L16_48000)
 
 
 class Rate:
@@ -53,8 +47,7 @@ class Voice:
         self._rate = Rate(codec.form.clock)
 
     def take(self, frame: AudioRawFrame) -> None:
-        pcm = _mono(frame.audio, frame.num_channels) if frame.num_channels > 1 else frame.audio
-        if pcm := self._rate.of(pcm, frame.sample_rate):
+        if pcm := self._rate.of(mono(frame.audio, frame.num_channels), frame.sample_rate):
             self._say(pcm)
 
 
@@ -87,8 +80,3 @@ class SupervisorVoice:
             await self._gate.write(OutputAudioRawFrame(piece, rate, self._channels))
             said = SupervisorAudioFrame(piece, rate, self._channels)
             await pass_on(self._output, said, FrameDirection.DOWNSTREAM)
-
-
-def _mono(pcm: bytes, channels: int) -> bytes:
-    samples = np.frombuffer(pcm, dtype="<i2").reshape(-1, channels)
-    return samples.mean(axis=1).astype("<i2").tobytes()

@@ -9,8 +9,8 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_transport import BaseTransport
 
 from ...call import Call
+from ..surround import Act, surround
 from .internals import events_of
-from .taps import Act, surround
 
 _LOG = logging.getLogger("livemon_runtime")
 _REASONS = ("user_hangup", "agent_hangup", "max_duration_reached")

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ...call import Call
+from ..surround import Act, surround
 from .internals import SET_NODE
-from .taps import Act, surround
 
 
 def follow(call: Call, flow: Any) -> None:

@@ -30,8 +30,9 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_output import BaseOutputTransport
 
 from ...call import Call
+from ..surround import Act, surround
 from .internals import params_of
-from .taps import Act, pass_on, surround
+from .taps import pass_on
 
 _LOG = logging.getLogger("livemon_runtime")
 _LIFE = (StartFrame, EndFrame, StopFrame, CancelFrame, InterruptionFrame)

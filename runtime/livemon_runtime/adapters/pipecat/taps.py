@@ -1,7 +1,8 @@
-"""How the methods of a bot's own processors are surrounded, one object each. What is done here fails into no bot.
+"""How a bot's own processors are tapped, one object each. What is done here fails into no bot.
 
 Each is in the way of a hundred frames a second, nearly all of which are nobody's business here: what surrounds a method is
-a plain function that answers what the method itself would, so that such a frame costs a look and no coroutine more.
+a plain function that answers what the method itself would, so that such a frame costs a look and no coroutine more. A
+processor more in the pipeline would cost two queues and every observer a turn for each frame.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -10,20 +11,11 @@ from typing import Any
 from pipecat.frames.frames import Frame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-Act = Callable[..., Awaitable[Any]]
+from ..surround import Act, surround
+
 Note = Callable[[Any, FrameDirection], None]
 Notes = Sequence[tuple[type[Frame], Note]]
 """What is told of which kind of frame; the first that fits."""
-
-
-def surround(thing: object, name: str, around: Callable[[Act], Act]) -> Act:
-    """From now on that one object's coroutine method `name` is `around(what it was)`; answers what it was.
-
-    A processor more in the pipeline would cost two queues and every observer a turn for each frame; this costs a call.
-    """
-    inner: Act = getattr(thing, name)
-    setattr(thing, name, around(inner))
-    return inner
 
 
 def tap(processor: FrameProcessor, notes: Notes) -> None:

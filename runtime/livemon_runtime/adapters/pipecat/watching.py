@@ -16,7 +16,8 @@ from ...errors import LivemonError, Refusal
 from ...protocol import Audio, InjectCommand
 from ...runtime import Runtime
 from ...supervisor import Supervisor
-from .audio import SupervisorVoice, Voice, codec_for
+from ..audio import codec_for
+from .audio import SupervisorVoice, Voice
 from .ending import Ending
 from .flow import follow
 from .gate import Gate
