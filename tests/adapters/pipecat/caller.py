@@ -10,8 +10,8 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection
 
 from tests.adapters.pipecat.stand_ins import BOT
+from tests.adapters.supervising import SUPERVISOR
 
-SUPERVISOR = 2_000
 SILENCE = base64.b64encode(b"\xff" * 160).decode()
 
 

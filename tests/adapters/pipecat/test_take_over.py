@@ -25,7 +25,7 @@ from livemon_runtime.adapters.pipecat import SupervisorAudioFrame
 from tests.adapters.pipecat.bot import Bot, Setting, answering
 from tests.adapters.pipecat.caller import SUPERVISOR, linear
 from tests.adapters.pipecat.stand_ins import BOT, sound
-from tests.adapters.pipecat.supervising import say, take_over, talking
+from tests.adapters.supervising import say, take_over, talking
 from tests.runtime.conftest import Livemon, eventually
 
 

@@ -1,18 +1,23 @@
-"""How livemon takes a call of the bot's over, and how its supervisor speaks: through Redis, by livemon's own scripts."""
+"""How livemon takes a call of a bot's over, and how its supervisor speaks: through Redis, by livemon's own scripts."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from livemon.control.claim_scripts import Asking, ClaimScripts
-from livemon_runtime import Codec, Runtime
+from livemon_runtime import Call, Codec, Runtime
 from livemon_runtime.packetizer import Packetizer
-from tests.adapters.pipecat.bot import Bot
-from tests.adapters.pipecat.caller import SUPERVISOR
 from tests.runtime.conftest import Livemon, eventually
+
+SUPERVISOR = 2_000
+"""The supervisor's voice: samples of this value."""
+
+
+class Bot(Protocol):
+    call: Call
 
 
 async def take_over(livemon: Livemon, runtime: Runtime, bot: Bot) -> None:

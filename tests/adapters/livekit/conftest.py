@@ -1,0 +1,12 @@
+"""What the tests of the adapter share with those of the runtime, and how livemon takes one of its calls over."""
+
+import pytest
+
+from tests.runtime.conftest import livemon, runtime
+
+__all__ = ["livemon", "runtime"]
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livemon_runtime.heartbeat.HEARTBEAT_S", 0.3)
