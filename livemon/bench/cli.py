@@ -84,3 +84,15 @@ def pipecat(
     from livemon.bench import pipecat as measured
 
     typer.echo(measured.report(_run(measured.run(calls, seconds, rounds, typer.echo))))
+
+
+@bench.command()
+def livekit(
+    calls: Annotated[int, typer.Option(min=1, help="Agents at once, in one process.")] = 10,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each is measured.")] = 10.0,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+) -> None:
+    """What livemon costs a LiveKit agent while nobody listens."""
+    from livemon.bench import livekit as measured
+
+    typer.echo(measured.report(_run(measured.run(calls, seconds, rounds, typer.echo))))

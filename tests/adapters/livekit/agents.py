@@ -133,9 +133,11 @@ def parts(setting: Setting) -> Bot:
     return Bot(session, Desk(), hearing, thinking, speaking, Heard(), Reader())
 
 
-def connect(bot: Bot, setting: Setting) -> LineOut:
+@contextlib.asynccontextmanager
+async def connected(bot: Bot, setting: Setting) -> AsyncIterator[None]:
     """A line instead of a room, with the same synchronizer that a room has."""
     line = LineOut(bot.heard)
+    synchronizer = None
     output: AudioOutput = line
     text: TextOutput = bot.reader
     if setting.synchronized:
@@ -144,7 +146,14 @@ def connect(bot: Bot, setting: Setting) -> LineOut:
     bot.session.input.audio = LineIn()
     bot.session.output.audio = output
     bot.session.output.transcription = text
-    return line
+    try:
+        yield
+    finally:
+        bot.desk.let_answer.set()
+        await bot.session.aclose()
+        if synchronizer:
+            await synchronizer.aclose()
+        line.close()
 
 
 @contextlib.asynccontextmanager
@@ -154,21 +163,16 @@ async def answering(
     """A session that listens to a caller; `prepare` is called before it starts."""
     setting = setting or Setting()
     bot = parts(setting)
-    line = connect(bot, setting)
     fields = {"call_id": "c-1", "agent_name": "Ada", "from_number": "+12125550184", **setting.fields}
-    if setting.before_start:
-        bot.call = watch(runtime, bot.session, **fields)
-    prepare(bot)
-    await bot.session.start(bot.desk)
-    if not setting.before_start:
-        bot.call = watch(runtime, bot.session, **fields)
-    await eventually(lambda: hears(bot))
-    try:
+    async with connected(bot, setting):
+        if setting.before_start:
+            bot.call = watch(runtime, bot.session, **fields)
+        prepare(bot)
+        await bot.session.start(bot.desk)
+        if not setting.before_start:
+            bot.call = watch(runtime, bot.session, **fields)
+        await eventually(lambda: hears(bot))
         yield bot
-    finally:
-        bot.desk.let_answer.set()
-        await bot.session.aclose()
-        line.close()
 
 
 async def hears(bot: Bot) -> bool:

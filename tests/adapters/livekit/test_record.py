@@ -148,10 +148,11 @@ async def test_tools_their_results_and_what_becomes_of_those_that_fail_or_are_ca
 
         for n, (tool, arguments) in enumerate([("book", {"seats": 2}), ("fail", {}), ("nonsense", {})]):
             await ask(tool, **arguments)
-            await eventually(lambda n=n: more(livemon, n))
+            await eventually(lambda n=n: spoken(livemon, n + 1))
         await ask("dawdle")
         await asyncio.wait_for(bot.desk.looking.wait(), 60)
-        called = await eventually(lambda: four(livemon))
+        await eventually(lambda: spoken(livemon, 4))
+        called = await four(livemon)
         await ask("lk_agents_cancel_task", call_id=called[3]["tool_call_id"])
         await eventually(lambda: more(livemon, 4))
     results = {one["tool_call_id"]: one for one in await entries(livemon, "tool_call_result")}
@@ -241,9 +242,7 @@ async def reason(livemon: Livemon, expected: str) -> bool:
 
 async def test_a_session_that_is_closed_ends_the_call(livemon: Livemon, runtime: Runtime) -> None:
     async with answering(runtime) as bot:
-        bot.hearing.begin()
-        bot.hearing.partly("I was just")
-        await eventually(lambda: over(lambda: bot.call.record.partials))
+        await said_of(livemon, lambda said: said, lambda: bot.hearing.partly("I was just"))
         bot.session.shutdown()
         await eventually(lambda: reason(livemon, "agent_hangup"))
     assert [entry["content"] for entry in await entries(livemon, "user")] == ["I was just"]
@@ -307,12 +306,13 @@ def test_a_runtime_of_the_jobs_is_for_jobs() -> None:
 
 async def test_a_redis_that_is_away_is_not_the_agents_trouble(own_valkey: ValkeyProcess) -> None:
     async with Runtime(own_valkey.url, name="front-desk") as runtime, answering(runtime) as bot:
-        livemon = Livemon(redis.asyncio.Redis.from_url(own_valkey.url), Keys())
-        await eventually(lambda: livemon.call("c-1"))
+        await asyncio.wait_for(runtime.alive.wait(), 60)
         own_valkey.stop()
         bot.hearing.hear("I need a table.")
         await eventually(lambda: over(lambda: bot.heard.bot > 1_000))
+        await eventually(lambda: bot.states("listening"))
         own_valkey.start()
-        await eventually(lambda: entries(livemon, "agent"))
-        assert [one["content"] for one in await entries(livemon, "user", "agent")] == ["I need a table.", ANSWER]
-        await livemon.redis.aclose()
+        async with redis.asyncio.Redis.from_url(own_valkey.url) as client:
+            livemon = Livemon(client, Keys())
+            await eventually(lambda: entries(livemon, "agent"))
+            assert [one["content"] for one in await entries(livemon, "user", "agent")] == ["I need a table.", ANSWER]
