@@ -112,6 +112,21 @@ async def test_the_callers_barge_in_does_not_cut_the_supervisor_off(livemon: Liv
         await eventually(lambda: heard(livemon, *(f"But {n}" for n in range(5))))
 
 
+async def test_what_lets_nobody_interrupt_it_is_silent_too(livemon: Livemon, runtime: Runtime) -> None:
+    """A program that hands sound to the output itself, past the session's speeches."""
+    async with answering(runtime) as bot:
+        await eventually(lambda: livemon.call("c-1"))
+        await take_over(livemon, runtime, bot)
+        output = bot.session.output.audio
+        assert output is not None
+        async for frame in recorded(2):
+            await output.capture_frame(frame)
+        output.flush()
+        async with talking(livemon, bot):
+            await eventually(lambda: over(lambda: bot.heard.supervisor > 400))
+        assert bot.heard.bot == 0
+
+
 async def test_a_caller_who_only_listens_is_not_taken_for_away(livemon: Livemon, runtime: Runtime) -> None:
     states: list[str] = []
     async with answering(runtime, Setting(user_away_timeout=1.0)) as bot:
