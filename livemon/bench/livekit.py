@@ -1,6 +1,7 @@
 """`livemon bench livekit`: what livemon costs a LiveKit agent in its own loop while nobody listens, beside it without it."""
 
 import asyncio
+import importlib
 import logging
 import statistics
 import time
@@ -33,7 +34,7 @@ class Round:
 async def run(calls: int, seconds: float, rounds: int, say: Callable[[str], None]) -> list[Round]:
     """Raises `BenchError` if LiveKit Agents is not installed here."""
     try:
-        import livekit.agents  # noqa: F401
+        importlib.import_module("livekit.agents")
     except ImportError as error:
         raise BenchError(
             "This needs LiveKit Agents: pip install 'livemon-runtime[livekit]' in livemon's environment."

@@ -22,7 +22,7 @@ _TURN_FRAMES = 250
 _WORDS = "I would like to have a table for two near the window at eight if that is possible tonight."
 
 
-class _Recognizer(stt.STT):
+class _Recognizer(stt.STT[Any]):
     def __init__(self) -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
 

@@ -8,7 +8,7 @@ import pytest
 import redis.asyncio
 
 from livemon_runtime import Runtime
-from livemon_runtime.adapters.livekit import AlreadyWatched, NotInJob, job_runtime, watch
+from livemon_runtime.adapters.livekit import AlreadyWatched, watch
 from livemon_runtime.keys import Keys
 from livemon_runtime.rtp import RtpPacket
 from tests.adapters.livekit.agents import ANSWER, Setting, answering
@@ -297,11 +297,9 @@ async def test_a_session_is_watched_once(livemon: Livemon, runtime: Runtime) -> 
     async with answering(runtime) as bot:
         with pytest.raises(AlreadyWatched, match="c-1"):
             watch(runtime, bot.session)
-
-
-def test_a_runtime_of_the_jobs_is_for_jobs() -> None:
-    with pytest.raises(NotInJob, match="async with Runtime"):
-        job_runtime("redis://127.0.0.1:6379", name="front-desk")
+        bot.call.end()
+        with pytest.raises(AlreadyWatched, match="new AgentSession"):
+            watch(runtime, bot.session)
 
 
 async def test_a_redis_that_is_away_is_not_the_agents_trouble(own_valkey: ValkeyProcess) -> None:

@@ -9,7 +9,6 @@ from livekit.agents import AgentSession
 
 from ...call import Call
 from ...errors import Refusal
-from ...runtime import Runtime
 from ..surround import Act, surround
 from .room import Room
 
@@ -24,17 +23,18 @@ class Ending:
 
     def __init__(
         self,
-        runtime: Runtime,
         call: Call,
         session: AgentSession[Any],
         last: Callable[[], None],
         room: Callable[[], Room | None],
         hang_up: HangUp | None,
     ) -> None:
-        self._runtime, self._call, self._last = runtime, call, last
+        self._call, self._last = call, last
         self._room, self._hang_up = room, hang_up
         self._closed = asyncio.Event()
         self._by_livemon = self._kept = False
+        self._hanging_up: asyncio.Task[None] | None = None
+        """Not the runtime's: it may be that which stops."""
         self._shutdown = surround(session, "shutdown", self._staying)
         session.on("close", self._over)
 
@@ -88,9 +88,9 @@ class Ending:
         self._closed.set()
         room = self._room()
         gone = event.reason.value == "participant_disconnected" or (room is not None and room.caller_gone)
-        if self._call.agent_silent and not self._call.ended and not self._by_livemon and not gone:
+        if self._call.agent_silent and not self._by_livemon and not gone:
             _LOG.error("call %s: the agent's session closed while a supervisor had the caller", self._call.call_id)
-            self._runtime.spawn(self._hang_up_on())
+            self._hanging_up = asyncio.create_task(self._hang_up_on(), name=f"hang up {self._call.call_id}")
         self._last()
         self._call.end(self._reason(event, gone=gone))
 
@@ -108,5 +108,5 @@ class Ending:
         """With nobody left to speak with, a caller is hung up on rather than left in a silent room."""
         try:
             await self._disconnect()
-        except Refusal as error:
-            _LOG.error("call %s: %s", self._call.call_id, error)
+        except Exception as error:
+            _LOG.error("call %s: the caller may still be connected, and hears nobody: %s", self._call.call_id, error)

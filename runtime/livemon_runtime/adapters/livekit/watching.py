@@ -28,10 +28,13 @@ _WATCHED: WeakKeyDictionary[AgentSession[Any], Call] = WeakKeyDictionary()
 
 
 class AlreadyWatched(LivemonError, ValueError):
-    """That session's call is in livemon already, as `call_id`."""
+    """That session's call is, or was, in livemon as `call_id`."""
 
     def __init__(self, call_id: str) -> None:
-        super().__init__(f"this session is watched already, as the call {call_id}: call watch() once a session")
+        super().__init__(
+            f"this session is or was watched as the call {call_id}: call watch() once a session, and make a new AgentSession "
+            "for each call (of one that was taken over, the agent stays silent)"
+        )
         self.call_id = call_id
 
 
@@ -60,7 +63,7 @@ def watch(
     the caller when livemon ends the call; without one the room is deleted. `fields` are those of `Runtime.call`. Raises
     `AlreadyWatched`, `OtherRoom`.
     """
-    if (known := _WATCHED.get(session)) is not None and not known.ended:
+    if (known := _WATCHED.get(session)) is not None:
         raise AlreadyWatched(known.call_id)
     own = _room_of(session)
     if room is not None and own is not None and own is not room:
@@ -102,7 +105,7 @@ class _Watching:
         self._at = Attaching(call, session, runtime.drops, caller, self._voice, words)
         self._recorder = Recorder(call, runtime.drops, words)
         self._room: Room | None = None
-        self._ending = Ending(runtime, call, session, self._last, lambda: self._room, hang_up)
+        self._ending = Ending(call, session, self._last, lambda: self._room, hang_up)
         for event in ("conversation_item_added", "agent_state_changed", "user_state_changed"):
             session.on(event, self._recorder.safely(self._look))
         self._gate = Gate(call, session, self._cut)
