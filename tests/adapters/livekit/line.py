@@ -88,7 +88,7 @@ class LineOut(AudioOutput):
         due = loop.time()
         while True:
             await self._going.wait()
-            due = max(due + 0.01, loop.time() - 0.05)
+            due = due + 0.01 if self._waiting else loop.time() + 0.01  # however busy this machine is
             await asyncio.sleep(max(0.0, due - loop.time()))
             if self._waiting:
                 if not self._begun:

@@ -33,6 +33,8 @@ class AgentVoice:
         """When this speech began, on the loop's clock; pauses move it."""
         self._paused_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._heard_here = False
+        """Somebody listened when it was looked at last: what was heard before that is not said later."""
         self.share_heard = 1.0
         """Of the speech that was cut off last: how much of what had been given of it was heard."""
 
@@ -95,6 +97,7 @@ class AgentVoice:
     def _tick(self) -> None:
         self._timer = None
         self._pump()
+        self._heard_here = self._call.voices.agent_on
         self._wake()
 
     def _pump(self) -> None:
@@ -107,7 +110,7 @@ class AgentVoice:
     def _say_of(self, frame: rtc.AudioFrame, seconds: float) -> bool:
         """As much of `frame` as lies within its first `seconds`; whether that is all of it."""
         heard = min(frame.samples_per_channel, int(seconds * frame.sample_rate))
-        if heard > self._at and self._call.voices.agent_on:
+        if heard > self._at and self._heard_here:
             channels = frame.num_channels
             pcm = bytes(frame.data[self._at * channels : heard * channels])
             self._voice.say(pcm, frame.sample_rate, channels)
