@@ -1,4 +1,4 @@
-"""The command `livemon`: serve (the default), demo, bench, doctor, sign-in-link, add-workspace, workspaces, audit."""
+"""The command `livemon`: serve (the default), demo, bench, doctor, gateway, sign-in-link, add-workspace, workspaces, audit."""
 
 import gc
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from livemon.bench.cli import bench
 from livemon.command import fail as _fail
 from livemon.command import read_settings as _settings
 from livemon.command import run as _run
+from livemon.gateway_cli import gateway
 from livemon.workspace_cli import add_workspace, workspaces
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(audit, name="audit")
 app.add_typer(bench, name="bench")
+app.add_typer(gateway, name="gateway")
 app.command("add-workspace")(add_workspace)
 app.command()(workspaces)
 

@@ -4,8 +4,12 @@ LivemonError
 ├── InvalidName      a workspace, call or runtime name that the protocol does not allow
 ├── ProtocolError    an event, entry or command that is not what docs/protocol.md says
 ├── Refusal          raised by a bot's handler: the command is refused, and its text is shown to the supervisor
+│   ├── Failure      … it was tried, and has failed
+│   └── Unsupported  … it cannot be done with this call at all
 └── RtpError         bytes that are not an RTP packet we can carry
 """
+
+from typing import Literal
 
 
 class LivemonError(Exception):
@@ -34,3 +38,17 @@ class RtpError(ProtocolError):
 
 class Refusal(LivemonError):
     """Raise it in an `on_end`, `on_inject` or `on_take_over` handler: its text says why, to the supervisor."""
+
+    code: Literal["refused", "failed", "unsupported"] = "refused"
+
+
+class Failure(Refusal):
+    """As `Refusal`, for what was tried in vain."""
+
+    code = "failed"
+
+
+class Unsupported(Refusal):
+    """As `Refusal`, for what cannot be done with this call at all."""
+
+    code = "unsupported"

@@ -58,7 +58,7 @@ async def ask(handler: Handler, argument: object, timeout: float, what: str) -> 
             if inspect.isawaitable(answer):
                 answer = await answer
     except Refusal as refusal:
-        return Outcome(False, "refused", printable(refusal)[:_LONGEST_MESSAGE] or "The agent refused.")
+        return Outcome(False, refusal.code, printable(refusal)[:_LONGEST_MESSAGE] or "The agent refused.")
     except TimeoutError:
         _LOG.error("the bot's handler for %s did not answer within %s s", what, timeout)
         return Outcome(False, "failed", f"The agent's program did not answer within {timeout:g} s.")
