@@ -87,12 +87,14 @@ async def _serve(settings: "GatewaySettings", options: "Options") -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     engine = _engine(options.stt)
     runtime = Runtime(settings.redis, name="twilio-gateway", workspace=settings.twilio_workspace)
-    async with runtime, Gateway(options, runtime, settings.redis, engine) as serving:
-        typer.echo(_words(settings, options, serving.port))
-        await stop.wait()
-        await serving.drain(settings.twilio_drain, typer.echo)
-    if engine is not None:
-        await engine.close()
+    try:
+        async with runtime, Gateway(options, runtime, settings.redis, engine) as serving:
+            typer.echo(_words(settings, options, serving.port))
+            await stop.wait()
+            await serving.drain(settings.twilio_drain, typer.echo)
+    finally:
+        if engine is not None:
+            await engine.close()
 
 
 def _engine(name: str) -> "Engine | None":

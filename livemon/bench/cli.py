@@ -96,3 +96,15 @@ def livekit(
     from livemon.bench import livekit as measured
 
     typer.echo(measured.report(_run(measured.run(calls, seconds, rounds, typer.echo))))
+
+
+@bench.command()
+def twilio(
+    calls: Annotated[int, typer.Option(min=1, help="Calls at once.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each is measured.")] = 10.0,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+) -> None:
+    """What the Twilio gateway costs a call while nobody listens."""
+    from livemon.bench import twilio as measured
+
+    typer.echo(measured.report(_run(measured.run(calls, seconds, rounds, typer.echo))))

@@ -22,6 +22,7 @@ from pipecat.workers.runner import WorkerRunner
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.adapters.pipecat.stand_ins import Hearing, Speaking, Thinking
+from tests.adapters.twilio.carrier import read
 from tests.adapters.twilio.tones import BOT, pcm, pitch
 from tests.conftest import free_port
 
@@ -180,7 +181,7 @@ async def by_hand(port: int | None = None) -> AsyncIterator[HandServer]:
         server.made.put_nowait(bot)
         with contextlib.suppress(Exception):
             async for text in socket:
-                bot.received.append(json.loads(text))
+                bot.received.append(read(text))
         bot.closed.set()
 
     async with serve(answer, "127.0.0.1", server.port, max_size=None):

@@ -40,6 +40,8 @@ class Carrier:
     slow: float = 1.0
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     _queue: deque[bytes | str] = field(default_factory=deque)
+    _rest: bytes = b""
+    """What it is playing."""
     _sequence: int = 0
 
     async def send(self, event: str, **fields: Any) -> None:
@@ -69,7 +71,7 @@ class Carrier:
 
     @property
     def in_hand(self) -> int:
-        return sum(len(piece) for piece in self._queue if isinstance(piece, bytes))
+        return len(self._rest) + sum(len(piece) for piece in self._queue if isinstance(piece, bytes))
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
         return [message for message in self.received if message["event"] in kinds]
@@ -94,7 +96,7 @@ class Carrier:
     async def listen(self) -> None:
         with contextlib.suppress(Exception):
             async for text in self.socket:
-                message = json.loads(text)
+                message = read(text)
                 self.received.append(message)
                 if message["event"] == "media":
                     self._queue.append(base64.b64decode(message["media"]["payload"]))
@@ -104,6 +106,7 @@ class Carrier:
                 elif message["event"] == "clear":
                     waiting = [piece for piece in self._queue if isinstance(piece, str)]
                     self._queue.clear()
+                    self._rest = b""
                     for name in waiting:
                         await self.send("mark", mark={"name": name})
         self.closed.set()
@@ -111,19 +114,32 @@ class Carrier:
     async def play(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
-        rest = b""
         while True:
-            while self.plays and self._queue and len(rest) < 160:
+            while self.plays and self._queue and len(self._rest) < 160:
                 piece = self._queue.popleft()
                 if isinstance(piece, str):
                     await self.send("mark", mark={"name": piece})
                 else:
-                    rest += piece
+                    self._rest += piece
             if self.plays:
-                frame, rest = rest[:160], rest[160:]
+                frame, self._rest = self._rest[:160], self._rest[160:]
                 self.heard.append(pitch_of_mu_law(frame) if len(frame) == 160 else 0)
             due += 0.02 * self.slow
             await asyncio.sleep(max(0.0, due - loop.time()))
+
+
+def read(text: str | bytes) -> dict[str, Any]:
+    """What is no message that anybody sends is one with the event «?»."""
+    odd: dict[str, Any] = {"event": "?", "text": text}
+    try:
+        message = json.loads(text)
+        if message["event"] == "media":
+            base64.b64decode(message["media"]["payload"], validate=True)
+        elif message["event"] == "mark" and not isinstance(message["mark"]["name"], str):
+            return odd
+        return message if isinstance(message["event"], str) else odd
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return odd
 
 
 def signed(url: str, token: str = TOKEN) -> dict[str, str]:

@@ -34,12 +34,14 @@ async def soon(look: Callable[[], Any]) -> None:
     await eventually(lambda: over(look))
 
 
-async def take_over(livemon: Livemon, runtime: Runtime, call_id: str = sid(), claim: str = "k-1", **more: Any) -> None:
+async def take_over(
+    livemon: Livemon, runtime: Runtime | str, call_id: str = sid(), claim: str = "k-1", **more: Any
+) -> None:
     """Return once livemon says that the supervisor has the caller."""
     await eventually(lambda: livemon.call(call_id))
     scripts = ClaimScripts(livemon.redis, livemon.keys)
     asking = Asking(call_id, more.get("user", "u-1"), "Grace", claim, f"c-{claim}", more.get("grace_ms", 30_000), 2**52)
-    await scripts.claim(asking, runtime.runtime_id)
+    await scripts.claim(asking, runtime if isinstance(runtime, str) else runtime.runtime_id)
     await eventually(lambda: held(livemon, call_id, claim))
 
 

@@ -1,4 +1,4 @@
-"""The TwiML that the gateway answers, and how a call goes on after its stream: what was a supervisor's never goes back to the bot."""
+"""The TwiML that the gateway answers, and how a call goes on after its stream: a supervisor's is never the bot's again."""
 
 import xml.etree.ElementTree as ElementTree
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from livemon_runtime import Runtime
-from livemon_runtime.adapters.twilio.after import fate_of
+from livemon_runtime.adapters.twilio.after import Step, step_of
 from livemon_runtime.adapters.twilio.fates import Fate, Fates
 from tests.adapters.twilio.bots import by_hand
 from tests.adapters.twilio.carrier import TOKEN, calling, sid
@@ -160,22 +160,43 @@ async def test_a_gateway_that_is_draining_sends_new_calls_straight_to_the_bot(
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "fate"),
+    ("status", "reason", "step"),
     [
-        ("ongoing", None, Fate.LOST),
-        ("taken_over", None, Fate.OVER),
-        ("error", "error_gateway_stopped", Fate.LOST),
-        ("ended", "runtime_lost", Fate.LOST),
-        ("ended", "agent_hangup", Fate.BOT_DONE),
-        ("ended", "user_hangup", Fate.BOT_DONE),
-        ("ended", "manual_stopped", Fate.OVER),
-        ("ended", "supervisor_lost", Fate.OVER),
-        ("ended", None, Fate.OVER),
-        (None, None, Fate.LOST),
+        ("ongoing", None, Step.AGAIN),
+        ("taken_over", None, Step.HANG_UP),
+        ("error", "error_gateway_stopped", Step.ANEW),
+        ("ended", "runtime_lost", Step.ANEW),
+        ("ended", "agent_hangup", Step.NEXT),
+        ("ended", "user_hangup", Step.NEXT),
+        ("ended", "manual_stopped", Step.HANG_UP),
+        ("ended", "supervisor_lost", Step.HANG_UP),
+        ("ended", None, Step.HANG_UP),
+        (None, None, Step.AGAIN),
     ],
 )
-def test_what_is_stored_of_a_call_says_how_it_goes_on(status: str | None, reason: str | None, fate: Fate) -> None:
-    assert fate_of({"call_status": status, "disconnection_reason": reason}) is fate
+def test_what_is_stored_of_a_call_says_how_it_goes_on(status: str | None, reason: str | None, step: Step) -> None:
+    assert step_of({"call_status": status, "disconnection_reason": reason}) is step
+
+
+async def test_a_call_that_comes_again_to_another_gateway_after_its_row_ended_has_a_row_of_its_own(
+    livemon: Livemon, runtime: Runtime, valkey_url: str
+) -> None:
+    async with (
+        by_hand() as server,
+        Runtime(valkey_url, name="other") as other_runtime,
+        gateway(other_runtime, server.url, valkey_url, public_url=PUBLIC) as other,
+    ):
+        async with gateway(runtime, server.url, public_url=PUBLIC) as one, public_call(one.port) as carrier:
+            await server.bot()
+            await eventually(lambda: livemon.call(sid()))
+            carrier.socket.transport.abort()
+            await eventually(lambda: ended(livemon, "error_carrier_lost"))
+        answer = await asked(other.port, "/twiml/after?attempt=1")
+        assert verbs(answer) == AGAIN
+        async with calling(other.port, address=PUBLIC.replace("https", "wss") + "/media", **parameters(answer)):
+            await server.bot()
+            await eventually(lambda: livemon.listed())
+            assert await livemon.listed() == [f"{sid()}-2"]
 
 
 def test_what_was_ended_never_lives_again() -> None:

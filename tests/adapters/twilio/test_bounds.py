@@ -1,6 +1,7 @@
 """What bad input gets: it is counted by reason, and no other call is hurt."""
 
 import asyncio
+import contextlib
 import json
 import random
 from collections import Counter
@@ -14,7 +15,7 @@ from livemon_runtime import Runtime
 from tests.adapters.twilio.bots import HandBot, by_hand
 from tests.adapters.twilio.carrier import Carrier, calling, sid, signed
 from tests.adapters.twilio.serving import gateway, over, soon, take_over
-from tests.adapters.twilio.tones import BOT, CALLER, mu_law
+from tests.adapters.twilio.tones import BOT, mu_law
 from tests.runtime.conftest import Livemon, eventually
 
 VALUES: list[Any] = [
@@ -141,9 +142,10 @@ async def test_what_does_not_begin_as_a_call_is_closed_and_nobody_hears_of_it(
     async with by_hand() as server, gateway(runtime, server.url) as serving:
         url = f"ws://127.0.0.1:{serving.port}/media"
         async with connect(url, additional_headers=signed(url)) as socket:
-            with pytest.raises(ConnectionClosed):
+            with contextlib.suppress(ConnectionClosed):
                 for text in first:
                     await socket.send(text)
+            with pytest.raises(ConnectionClosed):
                 await asyncio.wait_for(socket.recv(), 60)
         await soon(lambda: serving.calls == 0)
         assert server.made.empty()
@@ -229,5 +231,4 @@ async def test_a_bot_that_takes_nothing_loses_what_is_too_much_and_the_call_stan
         await soon(lambda: runtime.counters["twilio_bot_slow"] > 0)
         bot.socket.transport.resume_reading()
         await soon(lambda: bot.events("weather"))
-        assert CALLER
         assert not carrier.closed.is_set()

@@ -47,6 +47,10 @@ class GatewayProcess:
         return (self.folder / "gateway.log").read_text()
 
     async def start(self) -> None:
+        self._begin()
+        await eventually(self.healthy)
+
+    def _begin(self) -> None:
         own = {"LIVEMON_TWILIO_AUTH_TOKEN": TOKEN, "LIVEMON_REDIS_URL": self.redis, "LIVEMON_TWILIO_PUBLIC_URL": PUBLIC}
         flags = ["--bot", self.bot, "--port", str(self.port), "--drain", str(self.drain)]
         log = (self.folder / "gateway.log").open("ab")
@@ -57,7 +61,6 @@ class GatewayProcess:
             stdout=log,
             stderr=log,
         )
-        await eventually(self.healthy)
 
     async def healthy(self) -> bool:
         assert self.process
@@ -147,13 +150,7 @@ async def test_a_call_that_a_supervisor_had_when_the_gateway_was_killed_is_not_g
         async with calling(process.port, address=process.address) as carrier:
             await server.bot()
             runtime_id = await eventually(lambda: row(livemon))
-
-            class Named:
-                pass
-
-            named = Named()
-            named.runtime_id = runtime_id  # type: ignore[attr-defined]
-            await take_over(livemon, named)  # type: ignore[arg-type]
+            await take_over(livemon, runtime_id)
             async with talking(livemon):
                 await soon(lambda: carrier.loud(SUPERVISOR) > 20)
             process.kill()
@@ -220,20 +217,24 @@ async def test_a_bot_that_is_killed_lets_twilio_go_on_in_order_and_a_supervisors
     livemon: Livemon, runtime: Runtime
 ) -> None:
     port = free_port()
-    async with lone_bot(port) as bot, gateway(runtime, f"ws://127.0.0.1:{port}/") as serving:
-        async with calling(serving.port) as agents, calling(serving.port, 2) as supervisors:
-            await soon(lambda: agents.loud(BOT) > 10 and supervisors.loud(BOT) > 10)
-            await take_over(livemon, runtime, sid(2))
-            bot.kill()
-            await soon(agents.closed.is_set)
-            assert agents.socket.close_code == 1000
-            await eventually(lambda: ended(livemon, "error_bot_lost"))
-            async with talking(livemon, sid(2)):
-                await soon(lambda: supervisors.loud(SUPERVISOR) > 50)
-            assert not supervisors.closed.is_set()
+    async with (
+        lone_bot(port) as bot,
+        gateway(runtime, f"ws://127.0.0.1:{port}/") as serving,
+        calling(serving.port) as agents,
+        calling(serving.port, 2) as supervisors,
+    ):
+        await soon(lambda: agents.loud(BOT) > 10 and supervisors.loud(BOT) > 10)
+        await take_over(livemon, runtime, sid(2))
+        bot.kill()
+        await soon(agents.closed.is_set)
+        assert agents.socket.close_code == 1000
+        await eventually(lambda: ended(livemon, "error_bot_lost"))
+        async with talking(livemon, sid(2)):
+            await soon(lambda: supervisors.loud(SUPERVISOR) > 50)
+        assert not supervisors.closed.is_set()
 
 
-async def test_it_does_not_start_without_a_token_and_says_what_to_do(tmp_path: Path) -> None:
+def test_it_does_not_start_without_a_token_and_says_what_to_do(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "livemon", "gateway", "twilio", "--bot", "wss://bot.example.com/ws"]
     ran = subprocess.run(
         command,

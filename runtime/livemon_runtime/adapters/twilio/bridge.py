@@ -57,6 +57,8 @@ class Bridge:
         self._done = asyncio.Event()
         self._reason, self._fate = "", Fate.OVER
         self._sequence: int | None = None
+        self._stopped = False
+        self._tasks: list[asyncio.Task[None]] = []
         self._was_heard = False
         self._own = f"livemon-s{secrets.token_hex(4)}-"
         self._marks = 0
@@ -85,8 +87,8 @@ class Bridge:
         self._bot = bot
         for text in first:
             bot.send(text)
-        pumps = (self._from_carrier(), self._from_bot(bot), self._to_bot(bot))
-        tasks = [asyncio.create_task(self._guarded(pump)) for pump in pumps]
+        pumps = (self._from_carrier(), self._from_bot(bot), bot.run())
+        self._tasks = tasks = [asyncio.create_task(self._guarded(pump)) for pump in pumps]
         try:
             await self._done.wait()
         finally:
@@ -115,33 +117,41 @@ class Bridge:
     # --- from Twilio
 
     async def _from_carrier(self) -> None:
+        monotonic = self._clock.monotonic
         async for message in self._carrier:
+            passes: str | bytes | None = None
             if message.type is WSMsgType.TEXT:
-                self._hear(message.data)
+                passes = self._hear(message.data)
             elif message.type is WSMsgType.BINARY and not self.silent:
-                self._send_bot(message.data)
+                passes = message.data
+            if passes is not None and self._bot is not None:
+                await self._bot.take(passes, monotonic())
+            if self._stopped:
+                self.finish("user_hangup", Fate.BOT_DONE)
         self.finish("error_carrier_lost", Fate.LOST)
 
-    def _hear(self, text: str) -> None:
+    def look(self, now: float) -> None:
+        """Now and then: a bot that hangs must not keep Twilio's messages from being read."""
+        if self._bot is not None and self._bot.hangs(now) and self._tasks:
+            self._tasks[0].cancel()
+            self._tasks.append(asyncio.create_task(self._guarded(self._from_carrier())))
+
+    def _hear(self, text: str) -> str | None:
+        """One message of Twilio's, as the bot is to have it. What cannot be read is the bot's to judge."""
+        silent = self.silent
         try:
             message = wire.read(text)
             self._count(message)
-            if not self._from_caller(message):
-                return
+            if not self._from_caller(message, silent):
+                return None
+            return _silenced(message) if silent and message["event"] == "media" else text
         except ProtocolError as error:
             self._drops.drop(f"twilio_carrier_{error.reason}", f"{self.call.call_id}: {error.detail}")
-            if self.silent:
-                return
-        else:
-            if self.silent and message["event"] == "media":
-                text = _silenced(message)
-            if message["event"] == "stop":
-                self._send_bot(text)
-                self.finish("user_hangup", Fate.BOT_DONE)
-                return
-        self._send_bot(text)
+        except Exception as error:
+            self._drops.drop("twilio_carrier_failed", f"{self.call.call_id}: {error!r}")
+        return None if silent else text
 
-    def _from_caller(self, message: Message) -> bool:
+    def _from_caller(self, message: Message, silent: bool) -> bool:
         """Whether it is the bot's business too."""
         event = message["event"]
         if event == "media":
@@ -150,7 +160,9 @@ class Bridge:
             return self._echoed(wire.mark_name(message))
         elif event == "dtmf":
             self.call.dtmf(wire.digit(message))
-            return not self.silent
+            return not silent
+        elif event == "stop":
+            self._stopped = True
         return True
 
     def _caller_speaks(self, message: Message) -> None:
@@ -200,23 +212,23 @@ class Bridge:
         """One message of the bot's. What it is made of is looked at before the gate is asked, and nothing is awaited
         between the gate and the wire."""
         more: list[str] = []
-        passes = not self.silent
+        silent = self.silent
+        passes = not silent
         try:
             message = wire.read(text)
-            if self.silent:
+            if silent:
                 self._shut()
             passes, more, back = self._agent.says(message, self._clock.monotonic(), heard=self._heard)
             self._give_back(back)
         except ProtocolError as error:
             self._drops.drop(f"twilio_bot_{error.reason}", f"{self.call.call_id}: {error.detail}")
+        except Exception as error:
+            self._drops.drop("twilio_bot_failed", f"{self.call.call_id}: {error!r}")
         if not passes:
             return
         await self._carrier.send_str(text)
         for own in more:
             await self._carrier.send_str(own)
-
-    async def _to_bot(self, bot: BotLine) -> None:
-        await bot.run()
 
     def _send_bot(self, text: str | bytes) -> None:
         if self._bot is not None:

@@ -60,8 +60,15 @@ class Ears:
         self._hear("agent", mu_law)
 
     def _hear(self, side: str, mu_law: bytes) -> None:
-        if ear := self._ears.get(side):
+        if (ear := self._ears.get(side)) is None:
+            return
+        try:
             ear.hear(to_pcm(mu_law))
+        except Exception:
+            _LOG.exception(
+                "call %s: speech-to-text failed; nothing more of the %s is written", self._call.call_id, side
+            )
+            del self._ears[side]
 
     def _write(self, side: str, text: str, *, final: bool) -> None:
         begin = self._call.user_turn if side == "user" else self._call.agent_turn

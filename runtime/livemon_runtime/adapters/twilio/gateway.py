@@ -17,7 +17,7 @@ from ...errors import ProtocolError
 from ...protocol import Audio
 from ...runtime import Runtime
 from . import twiml, wire
-from .after import After
+from .after import After, Step
 from .bot_line import HEARTBEAT_S, BotLine, session
 from .bridge import Bridge, Parts
 from .ears import Ears, Engine
@@ -121,10 +121,15 @@ class Gateway:
         """One clock for all calls: what callers hear of their agents, while somebody wants it."""
         clock = self._runtime.clock
         while True:
-            wanted = [bridge for bridge in self._bridges if bridge.wanted]
+            now = clock.monotonic()
+            wanted: list[Bridge] = []
+            for bridge in self._bridges:
+                bridge.look(now)
+                if bridge.wanted:
+                    wanted.append(bridge)
             for bridge in wanted:
                 try:
-                    bridge.pump(clock.monotonic())
+                    bridge.pump(now)
                 except Exception as error:
                     self._runtime.drops.drop("twilio_pump_failed", f"{bridge.call.call_id}: {error!r}")
             await asyncio.sleep(_TICK_S if wanted else _LOOK_S)
@@ -169,13 +174,15 @@ class Gateway:
         call_sid = told.get("CallSid", "")
         self._let_go(call_sid)
         attempt = int(told["attempt"]) if told.get("attempt", "").isdecimal() else 1
-        wanted = {name: value for name, value in request.query.items() if name != "attempt"}
+        wanted = {name: value for name, value in request.query.items() if name not in ("attempt", twiml.CALL_ID)}
         step = await self._after.step(call_sid, attempt, straight=self._full)
-        if step is After.AGAIN:
+        if step is Step.ANEW:
+            wanted[twiml.CALL_ID] = f"{call_sid}-{attempt + 1}"
+        if step in (Step.AGAIN, Step.ANEW):
             return _xml(twiml.through_gateway(address, attempt + 1, wanted, told))
-        if step is After.STRAIGHT:
+        if step is Step.STRAIGHT:
             return _xml(twiml.straight_to_bot(self._options.bot, wanted, told))
-        return _xml(twiml.go_on(self._options.after) if step is After.NEXT else twiml.hang_up())
+        return _xml(twiml.go_on(self._options.after) if step is Step.NEXT else twiml.hang_up())
 
     def _let_go(self, call_sid: str) -> None:
         """Twilio has given up this call's stream, whether or not it was heard to close."""
@@ -262,7 +269,7 @@ class Gateway:
 
     def _announce(self, start: Start) -> Call:
         said, options = start.parameter, self._options
-        call_id, n = start.call_sid, 1
+        call_id, n = said(twiml.CALL_ID) or start.call_sid, 1
         while self._runtime.had(call_id):
             n += 1
             call_id = f"{start.call_sid}-{n}"

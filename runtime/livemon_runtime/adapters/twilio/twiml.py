@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 from twilio.twiml.voice_response import Connect, Stream, VoiceResponse
 
 STREAM, BEGIN, AFTER = "/media", "/twiml", "/twiml/after"
+CALL_ID = "livemon_call_id"
+"""The parameter by which a call that comes again has a row of its own: an id that has ended is never live again."""
 _OWN = ("from", "to", "direction")
 
 
 def through_gateway(address: str, attempt: int, parameters: Mapping[str, str], request: Mapping[str, str]) -> str:
     """`address`: the gateway's, https; `parameters` become the bot's `<Parameter>`s, with what Twilio's `request` knows."""
     response = _connect(address.replace("http", "ws", 1) + STREAM, {**_known(request), **parameters})
-    more = {"attempt": str(attempt), **parameters}
+    more = {"attempt": str(attempt), **{name: value for name, value in parameters.items() if name != CALL_ID}}
     response.redirect(f"{address}{AFTER}?{urlencode(more)}", method="POST")
     return str(response)
 
