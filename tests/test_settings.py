@@ -8,6 +8,7 @@ import pytest
 
 from livemon.access.oidc.provider_settings import known_variables
 from livemon.access.roles import Right, Role
+from livemon.gateway_settings import GatewaySettings
 from livemon.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parents[1]
@@ -230,4 +231,6 @@ def test_the_readmes_table_names_every_setting_and_no_other():
 def test_no_document_names_a_setting_that_does_not_exist():
     files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "runtime/README.md", ROOT / "Dockerfile"]
     named = named_in(*(file for file in files if file.exists()))
-    assert named - LATER <= {f"LIVEMON_{name.upper()}" for name in Settings.model_fields}
+    assert named - LATER <= {
+        f"LIVEMON_{name.upper()}" for name in {**Settings.model_fields, **GatewaySettings.model_fields}
+    }

@@ -6,7 +6,7 @@ Everything a bot needs is here; `Runtime` is where it begins (README.md). The pr
 
 from .call import Call
 from .codecs import Codec
-from .errors import InvalidName, LivemonError, ProtocolError, Refusal, RtpError
+from .errors import Failure, InvalidName, LivemonError, ProtocolError, Refusal, RtpError, Unsupported
 from .protocol import Audio
 from .runtime import Runtime
 from .supervisor import Supervisor
@@ -16,6 +16,7 @@ __all__ = [
     "Audio",
     "Call",
     "Codec",
+    "Failure",
     "InvalidName",
     "LivemonError",
     "ProtocolError",
@@ -24,4 +25,5 @@ __all__ = [
     "Runtime",
     "Supervisor",
     "Turn",
+    "Unsupported",
 ]

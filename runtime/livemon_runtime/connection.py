@@ -110,12 +110,18 @@ class Connection:
 
 @contextlib.contextmanager
 def _cancellable() -> Generator[None]:
-    """Raise `CancelledError` if this task was cancelled in the block. redis-py may have made an error of its own of it, and
-    `asyncio.wait_for`, within redis-py, may swallow it before Python 3.12."""
+    """Raise `CancelledError` if this task was cancelled in the block, and never otherwise. redis-py may have made an error of
+    its own of it, and `asyncio.wait_for`, within redis-py, may swallow it before Python 3.12. Whoever replaces that function
+    (Pipecat does) may raise a `CancelledError` of a kind of its own, which `asyncio.timeout` does not take for its own doing:
+    a time that was over would end for good whoever was talking to Redis."""
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
     try:
         yield
+    except asyncio.CancelledError as error:
+        if task and task.cancelling() <= before:
+            raise TimeoutError("Redis did not answer in time") from error
+        raise
     finally:
         if task and task.cancelling() > before:
             raise asyncio.CancelledError from None

@@ -137,7 +137,9 @@ class Runtime:
         while True:
             try:
                 await run()
-            except Exception:
+            except BaseException as error:
+                if stopping() or not isinstance(error, Exception | asyncio.CancelledError):
+                    raise
                 _LOG.exception("livemon: %s failed; it is started again", part)
                 await asyncio.sleep(1)
 

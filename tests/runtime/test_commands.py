@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from livemon_runtime import Call, Refusal, Runtime
+from livemon_runtime import Call, Failure, Refusal, Runtime, Unsupported
 from tests.runtime.conftest import Livemon, eventually
 
 
@@ -96,6 +96,19 @@ async def test_a_refusal_is_told_with_its_reason_and_the_call_goes_on(
     result = await livemon.ask(runtime, call, "end")
     assert result["error"] == {"code": "refused", "message": "The caller is paying."}
     assert not call.ended
+
+
+@pytest.mark.parametrize(("error", "code"), [(Failure, "failed"), (Unsupported, "unsupported")])
+async def test_a_handler_says_that_it_failed_or_cannot_in_its_own_words(
+    livemon: Livemon, runtime: Runtime, call: Call, error: type[Refusal], code: str
+) -> None:
+    @call.on_end
+    def _() -> None:
+        raise error("The line is dead.")
+
+    answer = await livemon.ask(runtime, call, "end")
+    assert answer["error"] == {"code": code, "message": "The line is dead."}
+    assert await livemon.status("c-1") == "ongoing"
 
 
 async def test_a_refusal_that_is_no_utf8_still_arrives(livemon: Livemon, runtime: Runtime, call: Call) -> None:

@@ -83,3 +83,22 @@ def test_waiting_grows_and_is_bounded() -> None:
     assert min(waits[-5:]) >= 1.5
     backoff.reset()
     assert backoff.next() <= 0.125
+
+
+class OddCancellation(asyncio.CancelledError):
+    """As the `asyncio.wait_for` raises it that Pipecat puts in the place of Python's, and redis-py uses."""
+
+
+async def test_a_time_that_is_over_while_an_odd_cancellation_is_raised_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection("redis://127.0.0.1:1/0", timeout=0.1)
+
+    async def hang(commands: object) -> list[object]:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise OddCancellation from None
+        return []
+
+    monkeypatch.setattr(connection, "_run", hang)
+    with pytest.raises(TimeoutError):
+        await connection.run([("PING",)])
