@@ -11,7 +11,7 @@ from livemon.command import run as _run
 
 if TYPE_CHECKING:
     from livemon.gateway_settings import GatewaySettings
-    from livemon_runtime.adapters.twilio.ears import Engine
+    from livemon_runtime.adapters.hearing import Engine
     from livemon_runtime.adapters.twilio.options import Options
 
 gateway = typer.Typer(no_args_is_help=True, help="Put calls into livemon whose bot cannot be changed.")
@@ -41,7 +41,7 @@ def twilio(
     ] = None,
     workspace: Annotated[str | None, typer.Option(help="Of which workspace the calls are.", show_default=False)] = None,
     stt: Annotated[
-        str | None, typer.Option(help="Speech-to-text: pocketsphinx or none (none).", show_default=False)
+        str | None, typer.Option(help="Speech-to-text: pocketsphinx, module:function, none (none).", show_default=False)
     ] = None,
     max_calls: Annotated[int | None, typer.Option(help="Calls at a time (200).", show_default=False)] = None,
     drain: Annotated[
@@ -98,16 +98,10 @@ async def _serve(settings: "GatewaySettings", options: "Options") -> None:
 
 
 def _engine(name: str) -> "Engine | None":
-    """Raises `ValueError` if it is not there."""
-    if name == "none":
-        return None
-    try:
-        from livemon_runtime.adapters.hearing import open_engine
-    except ImportError as error:
-        raise ValueError(
-            f"--stt {name}: it is not installed here ({error.name}). Say --stt none, or install it."
-        ) from error
-    return open_engine(name)
+    """Raises a `HearingError` that says what to do."""
+    from livemon_runtime.adapters.hearing import open_engine
+
+    return None if name == "none" else open_engine(name)
 
 
 def _words(settings: "GatewaySettings", options: "Options", port: int) -> str:

@@ -34,7 +34,8 @@ class GatewaySettings(BaseSettings):
     twilio_after: str | None = None
     twilio_agent_name: str | None = None
     twilio_direction: Literal["inbound", "outbound"] | None = None
-    twilio_stt: Literal["none", "pocketsphinx"] = "none"
+    twilio_stt: str = "none"
+    """As `livemon_runtime.adapters.hearing.open_engine` takes it."""
     twilio_max_calls: Annotated[int, Field(ge=1, le=10_000)] = 200
     twilio_drain: Annotated[float, Field(ge=0, le=86_400)] = 60.0
     twilio_workspace: str = "default"

@@ -1,16 +1,15 @@
 """What caller and agent say, as text, if there is a speech-to-text engine: one ear a side, in the call's transcript.
 
-An engine is whatever keeps to these two protocols; `livemon_runtime.adapters.hearing` has one.
+The engine is one of `livemon_runtime.adapters.hearing`.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from typing import Protocol
 
 from ...call import Call
 from ...turn import Turn
+from ..hearing.engine import Ear, Engine
 from .mu_law import to_pcm
 
 _LOG = logging.getLogger("livemon_runtime")
@@ -19,20 +18,6 @@ NO_TRANSCRIPT = (
     "This call comes through the Twilio gateway, which was started without speech-to-text: what caller and agent say is not "
     "written down. Live Listen and Take Over work as ever. (livemon gateway twilio --stt)"
 )
-
-OnText = Callable[[str, bool, int, int], None]
-"""Text, whether it is final, and from when to when, in milliseconds of sound heard."""
-
-
-class Ear(Protocol):
-    def hear(self, pcm: bytes) -> None: ...
-    def heard(self, on_text: OnText) -> None: ...
-    async def close(self) -> None: ...
-
-
-class Engine(Protocol):
-    def listen(self) -> Ear: ...
-    async def close(self) -> None: ...
 
 
 class Ears:

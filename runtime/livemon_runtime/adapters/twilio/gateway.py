@@ -16,11 +16,12 @@ from ...call import Call
 from ...errors import ProtocolError
 from ...protocol import Audio
 from ...runtime import Runtime
+from ..hearing.engine import Engine
 from . import twiml, wire
 from .after import After, Step
 from .bot_line import HEARTBEAT_S, BotLine, session
 from .bridge import Bridge, Parts
-from .ears import Ears, Engine
+from .ears import Ears
 from .fates import Fate, Fates
 from .hang_up import HangUp
 from .options import Options

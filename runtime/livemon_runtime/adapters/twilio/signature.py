@@ -8,7 +8,7 @@ from twilio.request_validator import (
     SIGNATURE_HEADER,
     SIGNATURE_SETTINGS_HEADER,
     RequestValidator,
-    get_signature_algorithm,
+    get_signature_algorithm,  # pyright: ignore[reportUnknownVariableType]
 )
 
 _PORTS = {"wss": 443, "ws": 80, "https": 443, "http": 80}
@@ -40,7 +40,8 @@ class Signatures:
             return True
         algorithm: str = get_signature_algorithm(headers.get(SIGNATURE_SETTINGS_HEADER, ""))
         signature = headers.get(SIGNATURE_HEADER, "")
-        return bool(self._validator.validate(_with_port(address), dict(parameters), signature, algorithm))
+        valid = self._validator.validate(_with_port(address), dict(parameters), signature, algorithm)  # pyright: ignore
+        return valid is True
 
     def sign(self, address: str) -> dict[str, str]:
         """What a bot that looks for a signature gets, over its own address."""
