@@ -6,6 +6,7 @@ Both sides speak all the time, a message every 20 ms. `python -m livemon.bench.t
 import asyncio
 import base64
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -38,8 +39,12 @@ async def _bot(request: web.Request) -> web.WebSocketResponse:
 
 async def _call(session: ClientSession, gateway: str, n: int, calls: int) -> None:
     async with session.ws_connect(gateway) as socket:
-        stream_sid = f"MZ{n:032d}"
-        start: dict[str, Any] = {"accountSid": "AC1", "streamSid": stream_sid, "callSid": f"CA{n:032d}"}
+        stream_sid = f"MZ{os.getpid():08d}{n:024d}"
+        start: dict[str, Any] = {
+            "accountSid": "AC1",
+            "streamSid": stream_sid,
+            "callSid": f"CA{os.getpid():08d}{n:024d}",
+        }
         await socket.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
         await socket.send_str(
             json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": stream_sid, "start": start})
