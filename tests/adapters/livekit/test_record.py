@@ -292,7 +292,9 @@ async def test_a_hint_reaches_the_model_and_makes_it_answer_only_if_asked_to(
         assert bot.thinking.runs == 0
         assert (await livemon.ask(runtime, "c-1", "inject", content="Offer a drink.", trigger_response=True))["ok"]
         await eventually(lambda: over(lambda: bot.thinking.runs == 1))
-    hints = [item.text_content for item in bot.thinking.seen[0] if getattr(item, "role", "") == "developer"]
+        assert (await livemon.ask(runtime, "c-1", "inject", content="", trigger_response=True))["ok"]
+        await eventually(lambda: over(lambda: bot.thinking.runs == 2))
+    hints = [item.text_content for item in bot.thinking.seen[1] if getattr(item, "role", "") == "developer"]
     assert hints == ["The kitchen closes at nine.", "Offer a drink."]
     assert [one["content"] for one in await entries(livemon, "injected")] == hints
 

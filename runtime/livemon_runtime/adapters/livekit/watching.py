@@ -168,10 +168,11 @@ class _Watching:
         if self._call.agent_silent:
             raise Refusal("A supervisor has the caller: the agent is silent and takes no hints.")
         try:
-            agent = self._session.current_agent
-            context = agent.chat_ctx.copy()
-            context.add_message(role="developer", content=command.content)
-            await agent.update_chat_ctx(context, exclude_invalid_function_calls=False)
+            if command.content:
+                agent = self._session.current_agent
+                context = agent.chat_ctx.copy()
+                context.add_message(role="developer", content=command.content)
+                await agent.update_chat_ctx(context, exclude_invalid_function_calls=False)
             if command.trigger_response:
                 self._session.generate_reply()
         except RuntimeError as error:
