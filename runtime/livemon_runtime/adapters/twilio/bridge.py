@@ -23,7 +23,6 @@ from .bot_line import BotLine
 from .ears import Ears
 from .fates import Fate, Fates
 from .hang_up import HangUp, NotEnded
-from .mu_law import silence
 from .supervisor_pace import SupervisorPace
 from .wire import Message, Start
 
@@ -144,7 +143,7 @@ class Bridge:
             self._count(message)
             if not self._from_caller(message, silent):
                 return None
-            return _silenced(message) if silent and message["event"] == "media" else text
+            return wire.silenced(message) if silent and message["event"] == "media" else text
         except ProtocolError as error:
             self._drops.drop(f"twilio_carrier_{error.reason}", f"{self.call.call_id}: {error.detail}")
         except Exception as error:
@@ -316,7 +315,7 @@ class Bridge:
             self._drops.drop("twilio_supervisor_late", f"{self.call.call_id}: more than the carrier may have in hand")
             return
         with contextlib.suppress(ConnectionError):
-            await self._carrier.send_str(_media(self.start.stream_sid, frame))
+            await self._carrier.send_str(wire.media(self.start.stream_sid, frame))
             if self._pace.sent(len(frame), now):
                 self._marks += 1
                 name = f"{self._own}{self._marks}"
@@ -332,13 +331,3 @@ class Bridge:
 
 def _no_hints() -> None:
     raise Unsupported(NO_HINTS)
-
-
-def _media(stream_sid: str, mu_law: bytes) -> str:
-    return wire.write("media", stream_sid, media={"payload": wire.base64.b64encode(mu_law).decode()})
-
-
-def _silenced(message: Message) -> str:
-    """The caller's message to the bot, with silence in it."""
-    message["media"]["payload"] = silence(wire.size(message["media"]["payload"]))
-    return wire.json.dumps(message)

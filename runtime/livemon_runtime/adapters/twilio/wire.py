@@ -12,6 +12,7 @@ from typing import Any, cast
 from pydantic_core import from_json
 
 from ...errors import ProtocolError
+from .mu_law import silence
 
 Message = dict[str, Any]
 
@@ -118,3 +119,14 @@ def _part(message: Message, name: str, reason: str) -> Message:
     if not isinstance(told, dict):
         raise ProtocolError(reason, f"a {name} message without its part «{name}»")
     return cast("Message", told)
+
+
+def media(stream_sid: str, mu_law: bytes) -> str:
+    """Sound for Twilio to play."""
+    return write("media", stream_sid, media={"payload": base64.b64encode(mu_law).decode()})
+
+
+def silenced(message: Message) -> str:
+    """The caller's message to the bot, with silence in it."""
+    message["media"]["payload"] = silence(size(message["media"]["payload"]))
+    return json.dumps(message)
