@@ -66,6 +66,19 @@ def listen(clicks: Annotated[int, typer.Option(min=1)] = 30) -> None:
     typer.echo(measured.report(_run(measured.run(clicks, typer.echo))))
 
 
+@bench.command()
+def listeners(
+    most: Annotated[int, typer.Option(min=1, max=1_000, help="Listeners in the end.")] = 400,
+    calls: Annotated[int, typer.Option(min=1, help="Calls that they are spread over.")] = 4,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each number is measured.")] = 10.0,
+    rivals: Annotated[bool, typer.Option(help="Measure the rivals too.")] = True,
+) -> None:
+    """What each listener costs, and from how many on packets are late."""
+    from livemon.bench import listeners as measured
+
+    typer.echo(measured.report(_run(measured.run(measured.Plan(most, calls, seconds), rivals, typer.echo))))
+
+
 @bench.command("take-over")
 def take_over(rounds: Annotated[int, typer.Option(min=1, help="Calls to take over.")] = 20) -> None:
     """Microphone granted → talking; mouth → runtime; caller → ear."""
@@ -108,3 +121,16 @@ def twilio(
     from livemon.bench import twilio as measured
 
     typer.echo(measured.report(_run(measured.run(calls, seconds, rounds, typer.echo))))
+
+
+@bench.command()
+def sdk(
+    calls: Annotated[int, typer.Option(min=1, help="Calls at once, in one process.")] = 10,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each is measured.")] = 10.0,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    stopped: Annotated[float, typer.Option(min=1, help="For how many seconds Redis is stopped.")] = 60.0,
+) -> None:
+    """What the SDK costs a bot, and whether it ever holds it up."""
+    from livemon.bench import sdk as measured
+
+    typer.echo(measured.report(_run(measured.run(calls, seconds, rounds, stopped, typer.echo))))

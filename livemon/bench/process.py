@@ -1,6 +1,7 @@
 """The processes that a benchmark measures from outside: a server (livemon or a rival), its CPU time and memory."""
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,14 @@ class Server:
         """CPU seconds of the process and its children so far."""
         return sum(_cpu(each) for each in self._family())
 
+    def kept_waiting_s(self) -> float:
+        """Seconds so far that its threads were ready to run and had no core; 0 where the system does not say so."""
+        waited_ns = 0
+        for schedule in Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+                waited_ns += int(schedule.read_text().split()[1])
+        return waited_ns / 1e9
+
     def memory_mb(self) -> float:
         """Resident memory of the server's own process in MB (its children, a Valkey for one, left out)."""
         return self.process.memory_info().rss / 1e6
@@ -71,12 +80,19 @@ def scratch() -> Generator[Path]:
 @contextmanager
 def valkey(folder: Path) -> Generator[str]:
     """A Valkey of the benchmark's own; yields its URL."""
+    with valkey_process(folder) as (url, _):
+        yield url
+
+
+@contextmanager
+def valkey_process(folder: Path) -> Generator[tuple[str, psutil.Process]]:
+    """The same, with the process, for who wants to stop it."""
     port = free_port()
     command = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
     options = ["--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", ""]
-    with _child([*command, *options], {}, folder / "valkey.log"):
+    with child([*command, *options], {}, folder / "valkey.log") as process:
         _await_valkey(port)
-        yield f"redis://127.0.0.1:{port}/0"
+        yield f"redis://127.0.0.1:{port}/0", psutil.Process(process.pid)
 
 
 def _await_valkey(port: int) -> None:
@@ -92,7 +108,8 @@ def _await_valkey(port: int) -> None:
 
 
 @contextmanager
-def _child(command: list[str], env: dict[str, str], log: Path) -> Generator["subprocess.Popen[bytes]"]:
+def child(command: list[str], env: dict[str, str], log: Path) -> Generator["subprocess.Popen[bytes]"]:
+    """A process that ends with the block, with nothing of this one's settings for livemon; what it says goes to `log`."""
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "NICEGUI", "LIVEMON_"))
     }
@@ -121,7 +138,7 @@ async def livemon(redis_url: str, folder: Path) -> AsyncGenerator[Server]:
     }
     url = f"http://127.0.0.1:{port}"
     log = folder / "livemon.log"
-    with _child([sys.executable, "-m", "livemon"], env, log) as process:
+    with child([sys.executable, "-m", "livemon"], env, log) as process:
         await _answers(f"{url}/healthz", process, log)
         token = await asyncio.to_thread(_sign_in_token, env)
         async with httpx.AsyncClient(base_url=url, headers={"Origin": url}) as client:
@@ -147,13 +164,13 @@ def _sign_in_token(env: dict[str, str]) -> str:
 
 
 @asynccontextmanager
-async def rival(module: str, redis_url: str, folder: Path) -> AsyncGenerator[Server]:
-    """A rival from `livemon.bench.rivals`, which serves one page at `/`."""
+async def rival(module: str, redis_url: str, folder: Path, feeds: Sequence[int] = ()) -> AsyncGenerator[Server]:
+    """A rival from `livemon.bench.rivals`, which serves one page at `/`, and gets RTP at the UDP ports `feeds`."""
     port = free_port()
-    env = {"RIVAL_REDIS_URL": redis_url, "RIVAL_PORT": str(port)}
+    env = {"RIVAL_REDIS_URL": redis_url, "RIVAL_PORT": str(port), "RIVAL_FEEDS": ",".join(map(str, feeds))}
     log = folder / f"{module}.log"
     url = f"http://127.0.0.1:{port}"
-    with _child([sys.executable, "-m", f"livemon.bench.rivals.{module}"], env, log) as process:
+    with child([sys.executable, "-m", f"livemon.bench.rivals.{module}"], env, log) as process:
         await _answers(f"{url}/", process, log)
         yield Server(url, psutil.Process(process.pid))
 

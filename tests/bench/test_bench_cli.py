@@ -1,6 +1,7 @@
 """The benchmarks run, small, against the real thing, and print a figure for everything that they showed."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -42,3 +43,35 @@ def test_a_take_over_is_measured_from_the_microphone_to_both_ears():
     assert measured.pop("caller -> ear") >= 4, said
     assert len(measured) == 10, said
     assert set(measured.values()) == {1}, said
+
+
+def test_what_a_listener_costs_is_measured_on_packets_that_arrive_from_livemon_and_from_its_rivals():
+    said = run("listeners", "--most", "3", "--calls", "2", "--seconds", "2")
+    found = re.findall(
+        r"^(.+): 3 listeners, ([\d.]+) us a packet, \d+ late and (\d+) lost of (\d+)$", said, re.MULTILINE
+    )
+    measured = {name: (float(us), int(lost), int(sent)) for name, us, lost, sent in found}
+    expected = {"livemon", "aiortc, plainly"} | ({"Janus"} if shutil.which("janus") else set())
+    assert measured.keys() == expected, said
+    assert ("Janus is left out" in said) == ("Janus" not in expected)
+    for us, lost, sent in measured.values():
+        assert us > 0, said
+        assert sent > 300, "three listeners, two voices, two seconds: 600, on a machine that keeps up"
+        assert lost < sent / 10, said
+
+
+def test_the_sdks_calls_are_measured_with_redis_there_and_stopped():
+    said = run("sdk", "--calls", "3", "--seconds", "2", "--rounds", "1", "--stopped", "7")
+    assert re.search(r"^what livemon adds +-?[\d.]+% +-?[\d.]+$", said, re.MULTILINE), said
+    rows = re.findall(r"^([\w.]+) +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +(\d+) +\d+ +(\d+)$", said, re.MULTILINE)
+    counts = {method: int(measured) + int(left_out) for method, measured, left_out in rows}
+    assert counts.keys() == {
+        *("Runtime.call", "end", "user_turn", "agent_turn", "Turn.partial", "Turn.final"),
+        *("tool_call", "tool_result", "caller_audio", "agent_audio"),
+    }, said
+    assert counts["Runtime.call"] > 3, "a call that ended has a successor"
+    assert counts["Turn.partial"] > 50, said
+    dropped = re.search(r"What the SDK dropped meanwhile: (.*)\.$", said, re.MULTILINE)
+    assert dropped, said
+    assert re.search(r"packet_l(ost|ate) \d+", dropped[1]), "the lasting calls are listened to, so their sound was lost"
+    assert not re.search(r"call_|entry_|partial_", dropped[1]), said
