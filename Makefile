@@ -32,7 +32,7 @@ types: .venv/.dev
 format: .venv/.dev ## bring the Python files into shape
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-bench: .venv/.dev chromium ## measure the list against its rivals (ARGS="transcript", "listen" or "take-over" for the others)
+bench: .venv/.dev chromium ## measure the list against its rivals (ARGS="transcript", "listen", "listeners", "take-over" or "sdk" for the others)
 	@.venv/bin/livemon bench $(or $(ARGS),list)
 
 mutants: .venv/.dev chromium postgresql node ## break livemon on purpose, and see that the tests notice

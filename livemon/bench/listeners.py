@@ -125,7 +125,7 @@ async def run(plan: Plan, rivals: bool, say: Callable[[str], None]) -> Results:
 
 
 async def _climb(plan: Plan, at: Stage, listening: Ears, steps: list[Step], say: Callable[[str], None]) -> None:
-    idle = await _idle_share(at.server)
+    idle = await _idle_share(at.server, min(IDLE_S, plan.seconds))
     shifts: dict[tuple[int, int], int] = {}
     here = 0
     for listeners in plan.steps:
@@ -163,10 +163,10 @@ def _count(at: Stage, heard: Heard, window: tuple[int, int], shifts: dict[tuple[
             step.delays_ms.append(found.delays_ms)
 
 
-async def _idle_share(server: Server) -> float:
+async def _idle_share(server: Server, seconds: float) -> float:
     await asyncio.sleep(SETTLE_S)
     began, cpu = time.monotonic(), server.cpu_s()
-    await asyncio.sleep(IDLE_S)
+    await asyncio.sleep(seconds)
     return (server.cpu_s() - cpu) / (time.monotonic() - began)
 
 
