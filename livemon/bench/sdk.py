@@ -27,8 +27,8 @@ TIMEOUT_S = 120.0
 
 WHAT = """\
 Each call speaks all the time: two packets of Opus every 20 ms, a partial turn every 100 ms, a turn every 3 s, a tool every 10 s.
-Nobody listens. Of a core: CPU time of the bots' process for each call, with all that the SDK does there, its connections to Redis
-included. Rounds with and without livemon take turns, the figures are medians. The loop alone is the same, and calls nothing."""
+Nobody listens or reads. Of a core: CPU time of the bots' process for each call, with all that the SDK does there, its connections
+to Redis included. Rounds with and without livemon take turns, the figures are medians. The loop alone calls nothing."""
 
 STOPPED = """\
 Milliseconds that each method kept the bot's loop, while Redis answers and while it is stopped (SIGSTOP). Half of the calls are
