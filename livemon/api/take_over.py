@@ -243,12 +243,11 @@ async def _follow(websocket: WebSocket, held: Held, workspace: Workspace, attemp
     outbox = Outbox("take_over", lambda: [_told(attempt, workspace, page.person)])
     page.changed = outbox.renew
     with _watching(attempt, outbox.renew):
-        async with asyncio.TaskGroup() as tasks:
-            ticking = tasks.create_task(_tick(outbox, workspace))
-            try:
-                await serve(websocket, held, outbox)
-            finally:
-                ticking.cancel()
+        ticking = asyncio.create_task(_tick(outbox, workspace), name=f"clock of {attempt.take_over_id}")
+        try:
+            await serve(websocket, held, outbox)  # in no group: what it raises has to come out as it is
+        finally:
+            ticking.cancel()
 
 
 @contextmanager

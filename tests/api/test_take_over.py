@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -295,3 +296,18 @@ async def test_a_page_that_comes_back_reads_how_it_stands(
         with pytest.raises(ConnectionClosed) as closed:
             await socket.read()
     assert closed.value.rcvd.code == 4404
+
+
+async def test_a_flood_closes_the_socket_and_says_so_and_the_talk_goes_on(
+    livemon_site: Site, bot: Bot, voice: test_microphone.Supervisor
+):
+    ada = await livemon_site.sign_in()
+    take_over_id = await press(ada, voice)
+    async with ada.socket(f"/take-overs/{take_over_id}") as socket:
+        await state(socket, "talking")
+        with suppress(ConnectionClosed):
+            for _ in range(400):
+                await socket.connection.send("x")
+        assert await socket.closed() == (1008, "too_much")
+    async with ada.socket(f"/take-overs/{take_over_id}") as socket:
+        assert (await state(socket, "talking"))["holder"]["name"] == "Ada"
