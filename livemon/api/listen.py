@@ -73,10 +73,14 @@ async def begin_listening(
     call_id: str,
     sdp: str,
     *,
+    words: Callable[[ListenError], str] = str,
     listener_id: str | None = None,
     stopped: Callable[[str], None] = lambda _: None,
 ) -> Answer:
-    """Listen, once that is recorded; when and why it is over is recorded too, and `stopped` is told. Raises `ApiError`."""
+    """Listen, once that is recorded; when and why it is over is recorded too, and `stopped` is told.
+
+    Raises `ApiError`; `words` says why to whoever asks.
+    """
 
     def note(outcome: Outcome, reason: str) -> None:
         act = act_of(connection, person, Action.LISTEN, outcome, reason=reason, since=asked.at)
@@ -94,7 +98,7 @@ async def begin_listening(
         )
     except ListenError as error:
         note(Outcome.FAILED, error.code)
-        raise ApiError(error.code, str(error)) from error
+        raise ApiError(error.code, words(error)) from error
     except BaseException:
         note(Outcome.BROKEN_OFF, "failed")
         raise

@@ -202,7 +202,10 @@ class Listening:
         heard = HEARD_VOICES[: len(offer.plays)]
         for section, voice in enumerate(heard):
             if not offer.can_play(section, codec_name(voices.codecs[voice])):
-                raise NotAudible(f"this browser does not play {codec_name(voices.codecs[voice])}")
+                raise NotAudible(
+                    f"this browser does not play {codec_name(voices.codecs[voice])}",
+                    f"the connection offer does not have {codec_name(voices.codecs[voice])}",
+                )
         if self._tasks is None:
             raise PeerFailed("livemon is starting or stopping")
         listener = Listener(listener_id, user_id, name, voices, heard, time.monotonic(), stopped)

@@ -194,7 +194,10 @@ class Talking:
         assert call.audio is not None
         for codec in (Codec.OPUS, call.audio.caller):
             if not offer.can_play(0, codec_name(codec)):
-                raise NotAudible(f"this browser does not speak {codec_name(codec)}")
+                raise NotAudible(
+                    f"this browser does not speak {codec_name(codec)}",
+                    f"the connection offer does not have {codec_name(codec)}",
+                )
         if self._tasks is None:
             raise PeerFailed("livemon is starting or stopping")
         if len(self._links) >= MOST_TALKERS:
