@@ -43,15 +43,15 @@ async def admit(
 ) -> tuple[Person, Workspace]:
     """Who asks, and their workspace, whose calls alone exist for them; `unless` as of `allowed`. Raises `ApiError`:
     `unauthenticated`, `forbidden` (which is noted), `not_ready`, `rate_limited`."""
-    await keep_pace(host, request, pace)
-    return allowed(host, request, right, unless=unless)
-
-
-async def keep_pace(host: Host, request: Request, pace: Pace) -> None:
-    """Count the request. Raises `ApiError`: `unauthenticated`, `rate_limited`."""
     person = person_of(request)
     if person is None:
         raise NotSignedIn
+    await keep_pace(host, person, pace)
+    return allowed(host, request, right, unless=unless)
+
+
+async def keep_pace(host: Host, person: Person, pace: Pace) -> None:
+    """Count what they ask. Raises `ApiError`: `rate_limited`."""
     if too_often := await host.pacing.take(pace, f"{person.workspace}/{person.user_id}"):
         raise _rate_limited(pace, too_often)
 

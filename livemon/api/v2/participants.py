@@ -34,6 +34,10 @@ class Participant:
         """Whether a take-over of its is under way, or has come about."""
         return self.attempt is not None and not self.attempt.over.is_set()
 
+    def is_of(self, person: Person) -> bool:
+        """Whether that person, or key, is who it came by."""
+        return (self.person.user_id, self.person.workspace) == (person.user_id, person.workspace)
+
     def follow(self, attempt: Attempt) -> None:
         """From now on that is its take-over."""
         self.attempt, self.failure = attempt, None
@@ -51,8 +55,7 @@ class Participants:
         found = self._here.get(participant_id)
         if found is None or found.call_id != call_id:
             return None
-        mine = (found.person.user_id, found.person.workspace) == (person.user_id, person.workspace)
-        return found if mine else None
+        return found if found.is_of(person) else None
 
     def add(self, participant: Participant) -> None:
         self._here[participant.participant_id] = participant

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from websockets.exceptions import ConnectionClosed
 
+from livemon.access.pacing import Pace
 from livemon.access.roles import CALL_RIGHTS, Right
 from livemon.api.v2 import live_audio
 from livemon.api.v2.live_tokens import LiveTokens, workspace_in
+from livemon.api.v2.strangers import MOST_OF_ONE
 from livemon.store.audit.acts import Action, Outcome
 from livemon_runtime import Audio, Call, Refusal, Runtime, Supervisor
 from tests.api.site import Browser, Site, site
-from tests.api.v2.live_program import joined, signalling
+from tests.api.v2.live_program import Signals, joined, signalling
 from tests.calls.live_part import until
 from tests.conftest import ValkeyProcess
 from tests.media import test_microphone
@@ -430,6 +433,50 @@ async def test_a_body_that_is_something_else_is_refused(bot: Bot, machine: httpx
     assert error(await machine.post(TAKE_OVER, content=body)) == (400, "bad_request")
 
 
+# --- asking for the call on the socket
+
+
+async def test_the_call_can_be_asked_for_on_the_socket_by_the_key_that_listens(
+    livemon_site: Site, ada: Browser, bot: Bot
+):
+    text = (await key(ada))[0]
+    async with livemon_site.machine(text) as machine, joined(await ask(machine)) as program:
+        await program.signals.send(type="take_over", api_key=text)
+        assert (await program.signals.until("error"))["error"]["code"] == "microphone_not_heard"
+        await program.talk()
+        await program.signals.send(type="take_over", api_key=text)
+        await program.signals.until("taken_over")
+        assert bot.call.controller
+        await bot.hears(test_microphone.HZ)
+    told = [one.outcome for one in await livemon_site.recorded() if one.action == Action.TAKE_OVER]
+    assert told[:2] == [Outcome.ASKED, Outcome.TALKING]
+
+
+async def test_a_token_alone_takes_nothing_over(livemon_site: Site, ada: Browser, bot: Bot):
+    """Whoever was given it to listen needs the key besides: that one, and with the right."""
+    (text, _), (another, _) = await key(ada), await key(ada, "Another")
+    ears, _ = await key(ada, "Ears", Right.WATCH, Right.LISTEN)
+    async with livemon_site.machine(text) as machine, joined(await ask(machine)) as program:
+        await program.talk()
+        for wrong in ("", "lmk_x", another, program.participant_id):
+            await program.signals.send(type="take_over", api_key=wrong)
+            assert (await program.signals.until("error"))["error"]["code"] == "unauthenticated"
+    async with livemon_site.machine(ears) as machine, joined(await ask(machine)) as program:
+        await program.signals.send(type="take_over", api_key=ears)
+        assert (await program.signals.until("error"))["error"]["code"] == "forbidden"
+    assert not livemon_site.workspace.take_overs._attempts
+    assert not bot.call.controller
+
+
+async def test_who_asks_on_the_socket_is_counted_as_elsewhere(livemon_site: Site, ada: Browser, bot: Bot):
+    livemon_site.paces[Pace.ACT] = 2
+    text = (await key(ada))[0]
+    async with livemon_site.machine(text) as machine, joined(await ask(machine)) as program:
+        for code in ("microphone_not_heard", "rate_limited"):
+            await program.signals.send(type="take_over", api_key=text)
+            assert (await program.signals.until("error"))["error"]["code"] == code
+
+
 # --- what ends it
 
 
@@ -470,7 +517,53 @@ async def test_in_the_callers_hanging_up_everything_ends(livemon_site: Site, bot
         assert await program.signals.closed() == (1000, "call_ended")
 
 
+async def test_while_nobody_knows_that_is_what_is_answered_and_who_has_it_is_told_later(
+    own_valkey: ValkeyProcess, tmp_path: Path, made_database: Path
+):
+    """Redis is gone in the middle: the claim has reached the runtime, and its accept reaches nobody."""
+    shutil.copy(made_database, tmp_path)
+    redis = Redis.from_url(own_valkey.url)
+    async with site(own_valkey.url, tmp_path, redis) as at, Runtime(own_valkey.url, name="front-desk") as runtime:
+        bot = Bot(runtime)
+
+        @bot.call.on_take_over
+        def meet(supervisor: Supervisor) -> None:
+            bot.meet(supervisor)
+            own_valkey.kill()
+
+        await at.call("call-1")
+        async with at.machine((await key(await at.sign_in()))[0]) as machine, joined(await ask(machine)) as program:
+            await program.talk()
+            answer = await take_over(machine, program.participant_id)
+            assert error(answer) == (503, "redis_away")
+            assert "nobody knows yet" in answer.json()["message"]
+            assert answer.headers["x-should-retry"] == "false"
+            assert bot.call.agent_silent, "it holds its tongue until it knows"
+            again = await take_over(machine, program.participant_id)
+            assert error(again) == (503, "redis_away"), "it is the same take-over"
+            own_valkey.start()
+            await program.signals.state("checking")
+            said = await program.signals.state("talking", "lost", "cancelled")
+            has_it = said["state"] == "talking"
+            assert ((await take_over(machine, program.participant_id)).status_code == 200) is has_it
+            await until(lambda: bot.call.agent_silent is has_it)
+    await redis.aclose()
+
+
 # --- what is sent that should not be
+
+
+async def test_one_stranger_keeps_nobody_else_out(livemon_site: Site, bot: Bot, machine: httpx.AsyncClient):
+    """As many sockets as one may have, on which nothing is said."""
+    given = await ask(machine)
+    connect = partial(websockets.connect, given["url"], local_addr=("127.0.0.2", 0), open_timeout=60)
+    async with AsyncExitStack() as stack:
+        for _ in range(MOST_OF_ONE):
+            await stack.enter_async_context(connect())
+        one_more = Signals(await stack.enter_async_context(connect()))
+        assert await one_more.closed() == (1013, "too_many")
+        async with joined(given):
+            assert livemon_site.workspace.listening.count("call-1") == 1
 
 
 async def test_who_does_not_join_in_time_is_let_go(livemon_site: Site, bot: Bot, monkeypatch: pytest.MonkeyPatch):
