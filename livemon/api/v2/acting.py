@@ -14,7 +14,7 @@ from livemon.workspace import Workspace
 
 from .admission import Host, Pace, admit
 from .idempotency import NOT_DONE, once
-from .reading import find
+from .reading import find, no_call
 from .requests import CallControl, UpdateLiveCall, body_of, read
 
 ONCE = {"x-should-retry": "false"}
@@ -32,7 +32,10 @@ def router(host: Host) -> APIRouter:
         body = await body_of(request)
 
         async def stop() -> Response:
-            await end(host, request, *asked_by, call_id)
+            try:
+                await end(host, request, *asked_by, call_id)
+            except ApiError as error:
+                raise _told_to_programs(error, asked_by[1], call_id) from error
             return Response(status_code=204)
 
         return await once(request, asked_by, body, stop, repeatable=True)
@@ -51,6 +54,19 @@ def router(host: Host) -> APIRouter:
         return await once(request, asked_by, body, update, repeatable=False)
 
     return routes
+
+
+def _told_to_programs(error: ApiError, workspace: Workspace, call_id: str) -> ApiError:
+    """Why a call was not ended, where the words for that are those of a page."""
+    if error.code == "not_found" and workspace.calls.get(call_id) is None:
+        return no_call()
+    return ApiError("redis_away", _NOT_KNOWN) if error.code == "redis_away" else error
+
+
+_NOT_KNOWN = (
+    "livemon cannot reach Redis at the moment, so it is not known whether the call has been ended. Ask /v2/get-call, until"
+    " livemon.feed.state is live there, whether it goes on; or send this again, which does no harm."
+)
 
 
 async def _inject(

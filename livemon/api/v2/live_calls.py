@@ -67,8 +67,8 @@ def router(host: Host) -> APIRouter:
 
 
 def _signalling_address(host: Host, request: Request, call_id: str) -> str:
-    """Where the token is good: at the address by which this request has come, or that people open."""
-    origin = host.public_url or f"{request.url.scheme}://{request.headers['host']}{prefix_of(request)}"
+    """Where the token is good: at the address by which this request has come (HTTP/1.0 may name none), or that people open."""
+    origin = host.public_url or f"{request.url.scheme}://{request.url.netloc}{prefix_of(request)}"
     return f"{origin.replace('http', 'ws', 1)}/v2/live-audio/{call_id}"
 
 

@@ -75,12 +75,17 @@ async def find(workspace: Workspace, call_id: str) -> LiveCall:
     except AWAY as error:
         raise _away() from error
     if live is None:
-        raise ApiError(
-            "not_found",
-            "There is no such call: none that goes on has this id in this key's workspace, and none that ended within the "
-            "last hour.",
-        )
+        raise no_call()
     return live
+
+
+def no_call() -> ApiError:
+    """That there is none of that id."""
+    return ApiError(
+        "not_found",
+        "There is no such call: none that goes on has this id in this key's workspace, and none that ended within the last "
+        "hour.",
+    )
 
 
 # --- the list

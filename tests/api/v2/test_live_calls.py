@@ -121,6 +121,18 @@ async def test_it_is_given_what_retells_clients_read(livemon_site: Site, bot: Bo
     assert workspace_in(given["access_token"]) == "default"
 
 
+async def test_who_names_no_host_is_given_the_servers_own_address(livemon_site: Site, ada: Browser, bot: Bot):
+    """HTTP/1.0 lets it be left out."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", livemon_site.port)
+    bearing = f"Authorization: Bearer {(await key(ada))[0]}"
+    writer.write(f"POST {LISTEN} HTTP/1.0\r\n{bearing}\r\nContent-Length: 0\r\n\r\n".encode())
+    async with asyncio.timeout(60):
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+    writer.close()
+    assert " 200 " in head.partition("\r\n")[0], head
+    assert json.loads(body)["url"] == f"ws://127.0.0.1:{livemon_site.port}/v2/live-audio/call-1"
+
+
 async def test_a_listener_is_shown_by_the_keys_name_and_recorded_until_it_leaves(
     livemon_site: Site, bot: Bot, machine: httpx.AsyncClient
 ):
