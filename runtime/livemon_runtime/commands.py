@@ -179,6 +179,8 @@ class Commands:
         handler = call.handlers.get("inject")
         if handler is None:
             return Outcome(False, "unsupported", "The agent's program takes no hints: it has no on_inject handler.")
+        if call.agent_silent:
+            return Outcome(False, "refused", "A supervisor has the caller: the agent is silent and takes no hints.")
         outcome = await ask(handler, command, self._timeout, "inject")
         if outcome.ok and command.content:  # without words the agent was only to answer
             call.injected(command.content, command.by_name)

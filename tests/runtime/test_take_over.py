@@ -463,3 +463,16 @@ async def test_a_taken_over_calls_caller_is_published_whether_or_not_anyone_list
     message = await eventually(lambda: pubsub.get_message(ignore_subscribe_messages=True, timeout=1))
     assert message["data"][12:] == bytes(640)
     await pubsub.aclose()
+
+
+async def test_an_agent_that_must_be_silent_is_given_no_hint(livemon: Livemon, runtime: Runtime, call: Call) -> None:
+    """Whatever its handler would make of one: who is told to answer now speaks into the supervisor's talk."""
+    hints: list[Any] = []
+    call.on_inject(hints.append)
+    await livemon.claim("c-1", "k-1")
+    assert (await livemon.ask(runtime, call, "take_over", **asked()))["ok"] is True
+    await eventually(lambda: as_async(call.agent_silent))
+    for content in ("Offer Tuesday.", ""):
+        result = await livemon.ask(runtime, call, "inject", content=content, trigger_response=True)
+        assert result["error"]["code"] == "refused"
+    assert hints == []

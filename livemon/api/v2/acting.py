@@ -78,6 +78,9 @@ async def _inject(
         raise ApiError("already_ended", "The call has ended already, so its agent was told nothing.")
     if wanted.additional_context is None and not wanted.trigger_response:
         return
+    if live.controller is not None:
+        words = f"{live.controller.name} has this call, so its agent is silent for good. It was told nothing."
+        raise ApiError("taken", words, ONCE)
     content = wanted.additional_context or ""
     try:
         await inject(host, request, *asked_by, call_id, content, trigger_response=wanted.trigger_response)

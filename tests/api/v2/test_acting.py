@@ -20,7 +20,10 @@ async def test_a_call_that_is_not_there_is_not_said_to_have_been(livemon_site: S
 
 
 async def test_a_call_that_its_runtime_has_no_more_is_said_to_be_over(livemon_site: Site):
-    async with runtime(livemon_site, ok=False, error={"code": "not_found", "message": "Gone."}), machine(livemon_site) as client:
+    async with (
+        runtime(livemon_site, ok=False, error={"code": "not_found", "message": "Gone."}),
+        machine(livemon_site) as client,
+    ):
         answer = await client.post("/v2/stop-call/call-1")
     assert answer.status_code == 404
     assert "does not have this call any more" in answer.json()["message"]

@@ -445,6 +445,22 @@ async def test_a_body_that_is_something_else_is_refused(bot: Bot, machine: httpx
     assert error(await machine.post(TAKE_OVER, content=body)) == (400, "bad_request")
 
 
+async def test_an_agent_that_is_silent_for_good_is_told_nothing(
+    livemon_site: Site, bot: Bot, machine: httpx.AsyncClient
+):
+    hints: list[Any] = []
+    bot.call.on_inject(hints.append)
+    async with joined(await ask(machine)) as program:
+        await program.talk()
+        assert (await take_over(machine, program.participant_id)).status_code == 200
+        body = {"call_control": {"additional_context": "Offer Tuesday.", "trigger_response": True}}
+        answer = await machine.patch("/v2/update-live-call/call-1", json=body)
+        assert error(answer) == (409, "taken")
+        assert answer.json()["message"].startswith("Wallboard has this call")
+        assert answer.headers["x-should-retry"] == "false"
+    assert not hints
+
+
 # --- asking for the call on the socket
 
 
