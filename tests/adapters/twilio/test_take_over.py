@@ -5,6 +5,8 @@ The same is done with the gate taken out: there the bot must be heard, or these 
 
 import asyncio
 import base64
+import socket
+import struct
 from typing import Any
 
 import pytest
@@ -215,3 +217,35 @@ async def test_a_claim_that_comes_to_nothing_gives_the_agent_its_voice_back(live
         await bot.mark("heard")
         await soon(lambda: bot.marks == ["unheard", "heard"])
         assert carrier.loud(BOT) >= 18
+
+
+async def test_a_bot_that_leaves_with_the_caller_is_not_said_to_have_left_a_call_that_goes_on(
+    livemon: Livemon, runtime: Runtime
+) -> None:
+    async with by_hand() as server, gateway(runtime, server.url) as serving, calling(serving.port) as carrier:
+        bot = await server.bot()
+        await take_over(livemon, runtime)
+        await carrier.stop()
+        await soon(lambda: bot.events("stop"))
+        await bot.socket.close()
+        await eventually(lambda: ended(livemon, "user_hangup"))
+        assert "The bot has closed" not in str(await livemon.transcript(sid()))
+
+
+async def test_a_bot_that_dies_while_it_is_written_to_leaves_the_caller_with_the_supervisor(
+    livemon: Livemon, runtime: Runtime
+) -> None:
+    async with by_hand() as server, gateway(runtime, server.url) as serving, calling(serving.port) as carrier:
+        bot = await server.bot()
+        await take_over(livemon, runtime)
+        raw = bot.socket.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        bot.socket.transport.abort()  # the kernel resets the connection once the loop comes round
+        await asyncio.sleep(0)
+        for _ in range(5):
+            payload = base64.b64encode(mu_law(CALLER, 20)).decode()
+            await carrier.send("media", media={"payload": payload})  # lies at the gateway together with the reset
+        async with Listener(livemon, runtime) as ear:
+            await soon(lambda: ear.pitches("caller").count(CALLER) > 20)
+        await carrier.stop()
+        await eventually(lambda: ended(livemon, "user_hangup"))

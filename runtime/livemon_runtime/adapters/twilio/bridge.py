@@ -124,7 +124,8 @@ class Bridge:
             elif message.type is WSMsgType.BINARY and not self.silent:
                 passes = message.data
             if passes is not None and self._bot is not None:
-                await self._bot.take(passes, monotonic())
+                with contextlib.suppress(ConnectionError):  # it has just gone: the caller's line is read on
+                    await self._bot.take(passes, monotonic())
             if self._stopped:
                 self.finish("user_hangup", Fate.BOT_DONE)
         self.finish("error_carrier_lost", Fate.LOST)
@@ -197,6 +198,8 @@ class Bridge:
             elif message.type is WSMsgType.BINARY and not self.silent:
                 await self._carrier.send_bytes(message.data)
         self._bot = None
+        if self._stopped or self._done.is_set():
+            return  # it leaves because the call is over
         if self.silent:
             _LOG.warning("call %s: %s", self.call.call_id, BOT_LEFT)
             self._note(BOT_LEFT)
