@@ -196,6 +196,26 @@ async def test_calls_that_do_not_end_in_time_are_closed_in_order(livemon: Livemo
         await eventually(lambda: ended(livemon, "error_gateway_stopped"))
 
 
+async def test_it_does_not_stop_before_twilio_was_told_how_the_calls_that_are_left_go_on(
+    livemon: Livemon, process: GatewayProcess
+) -> None:
+    async with by_hand() as server:
+        process.bot, process.drain = server.url, 0.2
+        await process.start()
+        async with (
+            calling(process.port, address=process.address) as agents,
+            calling(process.port, 2, address=process.address) as supervisors,
+        ):
+            runtime_id = await eventually(lambda: row(livemon))
+            await take_over(livemon, runtime_id, sid(2))
+            process.kill(signal.SIGTERM)
+            await soon(lambda: agents.closed.is_set() and supervisors.closed.is_set())
+            mine, held = [await asked(process.port, "/twiml/after?attempt=1", {"CallSid": sid(n)}) for n in (1, 2)]
+            assert verbs(mine) == [("Connect", server.url)]
+            assert verbs(held) == HANG_UP
+            assert await process.gone() == 0
+
+
 async def test_redis_may_be_away_and_calls_begin_and_go_on(own_valkey: ValkeyProcess) -> None:
     async with Runtime(own_valkey.url, name="front-desk") as runtime, by_hand() as server:
         await runtime.alive.wait()

@@ -33,6 +33,8 @@ _TICK_S, _LOOK_S = 0.02, 0.25
 _MOST_BEFORE_START = 5
 _MOST_FORM = 64_000
 _CLOSE_S = 2.0
+_ASKED_S = 3.0
+"""Twilio asks at once; who has TwiML of their own asks somebody else, or nobody."""
 
 
 class Gateway:
@@ -53,6 +55,9 @@ class Gateway:
         self._bridges: set[Bridge] = set()
         self._opening = 0
         self._none_left = asyncio.Event()
+        self._unasked: set[str] = set()
+        """Calls whose streams were closed at the end of the gateway, and of which Twilio has not asked yet how they go on."""
+        self._asked = asyncio.Event()
         self.draining = False
         self._session: ClientSession | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -88,11 +93,15 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         """Calls that are left: their streams are closed in order, and Twilio goes on with their next TwiML."""
         self.draining = True
+        self._unasked = {bridge.start.call_sid for bridge in self._bridges}
         for bridge in list(self._bridges):
             bridge.finish("error_gateway_stopped", Fate.LOST)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * _CLOSE_S + 1):
                 await self._empty()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ASKED_S):
+                await self._tell_how_they_go_on()
         if self._ticking:
             self._ticking.cancel()
         await self._runner.cleanup()
@@ -117,6 +126,12 @@ class Gateway:
         while self.calls:
             self._none_left.clear()
             await self._none_left.wait()
+
+    async def _tell_how_they_go_on(self) -> None:
+        """Twilio asks for the TwiML after each stream that was closed: without an answer it hangs up on the caller."""
+        while self._unasked:
+            self._asked.clear()
+            await self._asked.wait()
 
     async def _tick(self) -> None:
         """One clock for all calls: what callers hear of their agents, while somebody wants it."""
@@ -177,6 +192,8 @@ class Gateway:
         attempt = int(told["attempt"]) if told.get("attempt", "").isdecimal() else 1
         wanted = {name: value for name, value in request.query.items() if name not in ("attempt", twiml.CALL_ID)}
         step = await self._after.step(call_sid, attempt, straight=self._full)
+        self._unasked.discard(call_sid)
+        self._asked.set()
         if step is Step.ANEW:
             wanted[twiml.CALL_ID] = f"{call_sid}-{attempt + 1}"
         if step in (Step.AGAIN, Step.ANEW):
