@@ -1,5 +1,6 @@
 """Twilio's signatures: the documented vectors, the addresses that Twilio may have used, and what is refused."""
 
+import httpx
 import pytest
 from twilio.request_validator import RequestValidator
 
@@ -132,3 +133,29 @@ def test_no_secret_is_in_what_is_printed_of_the_options() -> None:
     said = repr(Options(bot="wss://b/", auth_token="t0ken", api_key="SK", api_secret="s3cret"))
     assert "t0ken" not in said
     assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"\xff\xfe%%%&=&"),
+        ("application/x-www-form-urlencoded; charset=nope", b"a=b"),
+        ("multipart/form-data", b"no boundary"),
+        ("multipart/form-data; boundary=zz", b"no part"),
+    ],
+)
+async def test_a_strangers_form_that_is_none_is_refused_like_any_other(
+    livemon: Livemon, runtime: Runtime, kind: str, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with gateway(runtime, "wss://bot.example.com/ws") as serving, httpx.AsyncClient() as client:
+        for path in ("/twiml", "/twiml/after"):
+            address = f"http://127.0.0.1:{serving.port}{path}"
+            answer = await client.post(address, content=body, headers={"Content-Type": kind})
+            assert answer.status_code == 403
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_signed_request_with_an_absurd_attempt_is_answered(livemon: Livemon, runtime: Runtime) -> None:
+    async with gateway(runtime, "wss://bot.example.com/ws") as serving, httpx.AsyncClient() as client:
+        address = f"http://127.0.0.1:{serving.port}/twiml/after?attempt={'9' * 5000}"
+        assert (await client.post(address, headers=signed(address))).status_code == 200

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from typing import Self
+from urllib.parse import parse_qsl
 
 from aiohttp import ClientError, ClientSession, WSMsgType, web
 
@@ -32,6 +33,7 @@ _LOG = logging.getLogger("livemon_runtime")
 _TICK_S, _LOOK_S = 0.02, 0.25
 _MOST_BEFORE_START = 5
 _MOST_FORM = 64_000
+_DIGITS = 6
 _CLOSE_S = 2.0
 _ASKED_S = 3.0
 """Twilio asks at once; who has TwiML of their own asks somebody else, or nobody."""
@@ -157,7 +159,8 @@ class Gateway:
         headers, peer = request.headers, request.remote
         parameters: dict[str, str] = {}
         if request.method == "POST":
-            parameters = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+            body = (await request.read()).decode(errors="replace")  # not `post`: it fails at what strangers may send
+            parameters = dict(parse_qsl(body, keep_blank_values=True))
         address = self._signatures.address(request.path_qs, headers, peer, secure=request.secure)
         signed = address.replace("http", "ws", 1) if stream else address
         good = self._signatures.good(signed, headers, parameters)
@@ -189,7 +192,8 @@ class Gateway:
             return web.Response(status=403, text="The signature is not Twilio's.\n")
         call_sid = told.get("CallSid", "")
         self._let_go(call_sid)
-        attempt = int(told["attempt"]) if told.get("attempt", "").isdecimal() else 1
+        given = told.get("attempt", "")
+        attempt = int(given) if given.isdecimal() and len(given) < _DIGITS else 1
         wanted = {name: value for name, value in request.query.items() if name not in ("attempt", twiml.CALL_ID)}
         step = await self._after.step(call_sid, attempt, straight=self._full)
         self._unasked.discard(call_sid)
