@@ -114,7 +114,7 @@ def _words(settings: "GatewaySettings", options: "Options", port: int) -> str:
     lines = [
         f"livemon's Twilio gateway listens on {options.host}:{port}",
         "",
-        f"  Bot       {options.bot}",
+        f"  Bot       {options.bot_shown}",
         f'  Twilio    {address}/twiml answers the TwiML of a call; or <Stream url="{address.replace("http", "ws", 1)}/media">',
         f"  Redis     {settings.redis.rsplit('@', 1)[-1]}",
         f"  End       by {end}",

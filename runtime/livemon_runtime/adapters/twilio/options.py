@@ -60,6 +60,12 @@ class Options:
         return self
 
     @property
+    def bot_shown(self) -> str:
+        """The bot's address for people and logs: without the user, the password and the query that may stand in it."""
+        parts = urlsplit(self.bot)
+        return f"{parts.scheme}://{parts.netloc.rsplit('@', 1)[-1]}{parts.path}"
+
+    @property
     def credentials(self) -> tuple[str, str, str] | None:
         """Account, user and secret for Twilio's REST API; None if livemon cannot end calls by it."""
         if self.account_sid and self.api_key and self.api_secret:
