@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
+import socket
 from collections import Counter
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.adapters.twilio.bots import HandBot, by_hand
 from tests.adapters.twilio.carrier import STREAM, Carrier, calling, sid, signed
 from tests.adapters.twilio.serving import gateway, over, soon, take_over
 from tests.adapters.twilio.tones import BOT, mu_law
+from tests.conftest import free_port
 from tests.runtime.conftest import Livemon, eventually
 
 VALUES: list[Any] = [
@@ -234,3 +236,29 @@ async def test_a_bot_that_takes_nothing_loses_what_is_too_much_and_the_call_stan
         bot.socket.transport.resume_reading()
         await soon(lambda: bot.events("weather"))
         assert not carrier.closed.is_set()
+
+
+async def test_a_bot_that_cannot_be_reached_is_named_without_its_secrets(
+    livemon: Livemon, runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "livemon_runtime")
+    bot = f"ws://ada:PASSWORD@127.0.0.1:{free_port()}/ws?key=SECRET"
+    async with gateway(runtime, bot) as serving, calling(serving.port) as carrier:
+        await soon(carrier.closed.is_set)
+        bot = f"ws://127.0.0.1:{serving.port}/none?key=SECRET"
+        async with gateway(runtime, bot) as another, calling(another.port, 2) as carrier:
+            await soon(carrier.closed.is_set)
+    assert runtime.counters["twilio_bot_unreachable"] == 2
+    assert "/ws: " in caplog.text
+    assert "PASSWORD" not in caplog.text
+    assert "SECRET" not in caplog.text
+
+
+async def test_the_kernel_is_asked_to_notice_a_line_of_twilios_that_is_gone(livemon: Livemon, runtime: Runtime) -> None:
+    async with by_hand() as server, gateway(runtime, server.url) as serving, calling(serving.port):
+        await server.bot()
+        (bridge,) = serving._bridges
+        line = bridge._carrier.get_extra_info("socket")
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
+        assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 45_000

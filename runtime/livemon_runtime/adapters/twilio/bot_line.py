@@ -14,7 +14,7 @@ _MOST_WAITING = 500
 """Messages, ten seconds of sound; as Twilio does, what a slower bot does not take is dropped."""
 _PATIENCE_S = 0.2
 _CLOSE_S = 2.0
-HEARTBEAT_S = 30.0
+_HEARTBEAT_S = 30.0
 
 
 class BotLine:
@@ -37,7 +37,7 @@ class BotLine:
             socket = await session.ws_connect(
                 url,
                 headers=headers,
-                heartbeat=HEARTBEAT_S,
+                heartbeat=_HEARTBEAT_S,
                 max_msg_size=wire.MOST_FROM_BOT,
                 compress=0,
                 timeout=ClientWSTimeout(ws_close=_CLOSE_S),  # pyright: ignore[reportCallIssue] - an attrs class
@@ -50,7 +50,7 @@ class BotLine:
             self.send(text)
             return
         self._since = now
-        await self._write(text)
+        await (self.socket.send_str(text) if isinstance(text, str) else self.socket.send_bytes(text))
         self._since = None
 
     def hangs(self, now: float) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Self
 from urllib.parse import parse_qsl
 
-from aiohttp import ClientError, ClientSession, WSMsgType, web
+from aiohttp import ClientError, ClientSession, WSMsgType, WSServerHandshakeError, web
 
 from ...call import Call
 from ...errors import ProtocolError
@@ -20,8 +20,9 @@ from ...runtime import Runtime
 from ..hearing.engine import Engine
 from . import twiml, wire
 from .after import After, Step
-from .bot_line import HEARTBEAT_S, BotLine, session
+from .bot_line import BotLine, session
 from .bridge import Bridge, Parts
+from .carrier_line import notice_when_gone
 from .ears import Ears
 from .fates import Fate, Fates
 from .hang_up import HangUp
@@ -223,12 +224,11 @@ class Gateway:
         if self._full:
             self._runtime.drops.drop("twilio_refused", "draining" if self.draining else "too many calls")
             return web.Response(status=503, text="No more calls here.\n")
-        carrier = web.WebSocketResponse(
-            timeout=_CLOSE_S, heartbeat=HEARTBEAT_S, max_msg_size=wire.MOST_FROM_CARRIER, compress=False
-        )
+        carrier = web.WebSocketResponse(timeout=_CLOSE_S, max_msg_size=wire.MOST_FROM_CARRIER, compress=False)
         self._opening += 1
         try:
             await carrier.prepare(request)
+            notice_when_gone(request.transport)
             begun = await self._await_start(carrier)
             if begun is not None:
                 await self._answer(carrier, *begun)
@@ -282,7 +282,7 @@ class Gateway:
             signed = self._signatures.sign(options.bot)
             bot = await BotLine.open(self._session, options.bot, signed, options.bot_timeout, drops)
         except (ClientError, OSError, TimeoutError) as error:
-            words = f"{bridge.call.call_id}: {options.bot}: {error or type(error).__name__}"
+            words = f"{bridge.call.call_id}: {options.bot_shown}: {_why(error)}"
             drops.drop("twilio_bot_unreachable", words)
             bridge.finish("error_bot_unreachable", Fate.BOT_DONE)
             bridge.call.end("error_bot_unreachable")
@@ -308,6 +308,11 @@ class Gateway:
             capabilities=("listen", "take_over", "end"),
             metadata={"carrier": "Twilio", "account_sid": start.account_sid, "stream_sid": start.stream_sid},
         )
+
+
+def _why(error: Exception) -> str:
+    """aiohttp's words for an answer that was no handshake have the whole address in them."""
+    return f"HTTP {error.status}" if isinstance(error, WSServerHandshakeError) else str(error) or type(error).__name__
 
 
 def _xml(text: str) -> web.Response:

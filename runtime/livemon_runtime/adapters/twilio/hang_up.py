@@ -10,6 +10,8 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
 _LOG = logging.getLogger("livemon_runtime")
+_REQUESTS = logging.getLogger("livemon_runtime.twilio_requests")
+_REQUESTS.setLevel(logging.WARNING)  # Twilio's library writes fourteen lines a request at INFO
 _TRIES, _TRY_S, _PAUSE_S = 3, 1.4, 0.1
 _OVER_ALREADY = 21220
 """Twilio's code for a call that is not in progress."""
@@ -23,7 +25,7 @@ class HangUp:
     """`user`: the account's sid or an API key's; `secret`: its token or secret. `api_url`: another API than Twilio's."""
 
     def __init__(self, account_sid: str, user: str, secret: str, api_url: str | None = None) -> None:
-        self._http: Any = AsyncTwilioHttpClient(pool_connections=False)
+        self._http: Any = AsyncTwilioHttpClient(pool_connections=False, logger=_REQUESTS)
         self._client = Client(user, secret, account_sid, http_client=self._http)
         if api_url:
             self._client.api.base_url = api_url

@@ -40,7 +40,7 @@ class Start:
 def read(text: str) -> Message:
     """A message with its `event`. Raises `ProtocolError`: `no_json`, `no_event`."""
     try:
-        message: Any = from_json(text)
+        message: Any = from_json(text, cache_strings="keys")  # payloads never come again
     except ValueError as error:
         raise ProtocolError("no_json", str(error)[:200]) from None
     if not isinstance(message, dict) or not isinstance(cast("Message", message).get("event"), str):
