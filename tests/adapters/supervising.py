@@ -37,15 +37,18 @@ async def talking(livemon: Livemon, bot: Bot) -> AsyncIterator[None]:
     """The supervisor speaks, 20 ms after 20 ms, as their browser does."""
     codec = bot.call.supervisor_codec
     assert codec is not None
-    task = asyncio.create_task(_talk(livemon, codec))
-    yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    over = asyncio.Event()
+    task = asyncio.create_task(_talk(livemon, codec, over))
+    try:
+        yield
+    finally:
+        over.set()  # not cancelled: `asyncio.wait_for`, within redis-py, may swallow that before Python 3.12
+        await task
 
 
-async def _talk(livemon: Livemon, codec: Codec) -> None:
+async def _talk(livemon: Livemon, codec: Codec, over: asyncio.Event) -> None:
     packetizer = Packetizer(codec)
-    while True:
+    while not over.is_set():
         await _say(livemon, codec, packetizer, SUPERVISOR)
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from pipecat.frames.frames import CancelFrame, EndFrame, Frame
+from pipecat.frames.frames import CancelFrame, EndFrame, Frame, StopFrame
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_transport import BaseTransport
 
@@ -26,7 +26,9 @@ class Ending:
     def __init__(self, call: Call, worker: Any, transport: BaseTransport, last: Callable[[], None]) -> None:
         self._call, self._worker, self._last = call, worker, last
         self._reason = ""
-        self._kept: EndFrame | None = None
+        self._kept: Frame | None = None
+        self.goes = False
+        """The bot has ended it: what it has still to say is said, and nothing keeps the pipeline from its end."""
         surround(worker, "queue_frame", self._queue)
         surround(worker, "run", self._run)
         known = events_of(transport)
@@ -38,10 +40,12 @@ class Ending:
 
     def _queue(self, inner: Act) -> Act:
         async def queue_frame(frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
-            if isinstance(frame, EndFrame) and self._call.agent_silent and not self._call.ended:
+            ends = isinstance(frame, EndFrame | StopFrame)
+            if ends and self._call.agent_silent and not self._call.ended:
                 _LOG.warning("call %s: the bot wants to end it, but a supervisor has the caller", self._call.call_id)
                 self._kept = frame
                 return
+            self.goes = self.goes or ends
             if isinstance(frame, EndFrame | CancelFrame):
                 self._reason = self._reason or reason_of(frame)
             await inner(frame, direction)

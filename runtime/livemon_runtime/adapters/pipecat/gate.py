@@ -104,14 +104,15 @@ class Gate:
 
     def _out(self, inner: Act) -> Act:
         def process_frame(frame: Frame, direction: FrameDirection) -> Awaitable[None]:
-            if self._call.agent_silent and direction is FrameDirection.DOWNSTREAM:
+            if self._call.agent_silent:
                 return self._sifted(frame, direction, inner)
             return inner(frame, direction)
 
         return process_frame
 
     async def _sifted(self, frame: Frame, direction: FrameDirection, inner: Act) -> None:
-        if isinstance(frame, _BOTS) and not isinstance(frame, _CALLERS):
+        down = direction is FrameDirection.DOWNSTREAM
+        if down and isinstance(frame, _BOTS) and not isinstance(frame, _CALLERS):
             return
         if isinstance(frame, InterruptionFrame) and frame is not self._cut:
             await pass_on(self._output, frame, direction)

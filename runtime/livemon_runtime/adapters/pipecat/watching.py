@@ -68,8 +68,8 @@ def watch(
     _record(recorder, hearing, output, processors)
     ours = [*(one for one in processors if isinstance(one, AIService) and not isinstance(one, STTService)), *models]
     gate = Gate(call, ours, output)
-    Ending(call, worker, transport, recorder.end)
-    _obey(call, worker, gate, SupervisorVoice(output, gate, audio.agent))
+    ending = Ending(call, worker, transport, recorder.end)
+    _obey(call, worker, gate, ending, SupervisorVoice(output, gate, audio.agent))
     if flow is not None:
         follow(call, flow)
     return call
@@ -94,7 +94,7 @@ def _record(
                 tap(processor, notes)
 
 
-def _obey(call: Call, worker: Any, gate: Gate, voice: SupervisorVoice) -> None:
+def _obey(call: Call, worker: Any, gate: Gate, ending: Ending, voice: SupervisorVoice) -> None:
     idle = idle_event_of(worker)
 
     @call.on_end
@@ -117,6 +117,8 @@ def _obey(call: Call, worker: Any, gate: Gate, voice: SupervisorVoice) -> None:
 
     @call.on_take_over
     def _(supervisor: Supervisor) -> None:
+        if ending.goes:
+            raise Refusal("The agent has ended the call and says its last words: it cannot be kept from hanging up.")
         supervisor.hold_tone = True
         supervisor.on_audio(play)
 
