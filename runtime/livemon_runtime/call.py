@@ -225,7 +225,7 @@ class Call:
         """Publish a turn that is not final; the latest of each turn wins."""
 
         def say() -> None:
-            if self.record.say_partial(entry_id, entries.encode(entry)):
+            if self.record.say_partial(entry_id, entries.Partial(entry)):
                 self._drop("partial_too_many", "more turns are begun at once than are kept: the oldest is not shown")
             self._notice()
 

@@ -6,7 +6,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from .errors import ProtocolError
-from .protocol import ENTRY, MAX_EVENT, Sms
+from .protocol import ENTRY, MAX_EVENT, MAX_TURN_TEXT, Sms
+
+_SPOKEN = {"id", "role", "time_ms", "content", "final"}
+"""What `Turn.partial` makes."""
+_MOST_MS = 10**9
 
 
 def encode(entry: dict[str, Any]) -> bytes:
@@ -28,6 +32,48 @@ def encode(entry: dict[str, Any]) -> bytes:
     if len(data) > MAX_EVENT:
         raise ProtocolError("too_large", f"{len(data)} bytes, at most {MAX_EVENT}")
     return data
+
+
+class Partial:
+    """A turn that is not final: as it was said, and made to bytes once it is sent, for few are.
+
+    What could be found to be wrong then, or be changed by the bot until then, is made to bytes at once. Raises
+    `ProtocolError`.
+    """
+
+    __slots__ = ("_data", "_entry")
+
+    def __init__(self, entry: dict[str, Any]) -> None:
+        self._entry = dict(entry)
+        self._data: bytes | None = None if _is_plain(entry) else encode(entry)
+
+    @property
+    def data(self) -> bytes:
+        if self._data is None:
+            self._data = encode(self._entry)
+        return self._data
+
+
+def _is_plain(entry: dict[str, Any]) -> bool:
+    """Whether it is a turn and nothing else, of values that nobody can change and that `encode` would not find wrong."""
+    if entry.keys() != _SPOKEN or entry["final"] is not False or entry["role"] not in ("agent", "user"):
+        return False
+    entry_id, time_ms, content = entry["id"], entry["time_ms"], entry["content"]
+    if type(time_ms) is not int or not 0 <= time_ms <= _MOST_MS:
+        return False
+    return _is_text(entry_id, 1, 256) and _is_text(content, 0, MAX_TURN_TEXT)
+
+
+def _is_text(given: object, least: int, most: int) -> bool:
+    return type(given) is str and least <= len(given) <= most and (given.isascii() or _encodes(given))
+
+
+def _encodes(given: str) -> bool:
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def as_json(value: Any) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from . import entries, protocol
+from .entries import Partial
 from .errors import ProtocolError
 from .keys import Keys
 from .outbox import Outbox
@@ -78,7 +79,7 @@ class CallRecord:
     _tried: int = 0
     """Which version this incarnation was first announced with: if Redis took that, it took no later one."""
     _probe: bool = False
-    _partials: dict[str, bytes] = field(default_factory=lambda: dict[str, bytes]())
+    _partials: dict[str, Partial] = field(default_factory=lambda: dict[str, Partial]())
     _partials_at: int = 0
     _phase_ms: int = 0
     """When in a second unread partials go: those of all this runtime's calls in one pipeline, another runtime's in its own."""
@@ -129,7 +130,7 @@ class CallRecord:
         self.now_in_call = max(self.now_in_call, time_ms)
         return self.outbox.add(entry)
 
-    def say_partial(self, entry_id: str, entry: bytes) -> bool:
+    def say_partial(self, entry_id: str, entry: Partial) -> bool:
         """The latest of each turn wins, at most ten times a second. Answers whether another turn's had to go for it."""
         self._partials[entry_id] = entry
         full = len(self._partials) > MOST_PARTIALS
@@ -222,7 +223,7 @@ class CallRecord:
         if self._partials and not self._partials_in(now_ms):
             self._partials_at = now_ms + PARTIALS_EVERY_MS
             for entry_id, entry in list(self._partials.items()):
-                command = ("SPUBLISH", self.keys.partials(self.call.call_id), entry)
+                command = ("SPUBLISH", self.keys.partials(self.call.call_id), entry.data)
                 sent = (entry_id, entry, now_ms)
                 yield Request(command, lambda answer, sent=sent: self._partial_sent(answer, *sent))
 
@@ -355,7 +356,7 @@ class CallRecord:
             self.rev = written.rev
             self.controller = ""
 
-    def _partial_sent(self, readers: object, entry_id: str, entry: bytes, sent_ms: int) -> None:
+    def _partial_sent(self, readers: object, entry_id: str, entry: Partial, sent_ms: int) -> None:
         if readers == 0:
             into = (sent_ms - self._phase_ms) % UNREAD_PARTIALS_EVERY_MS
             self._partials_at = sent_ms - into + UNREAD_PARTIALS_EVERY_MS
