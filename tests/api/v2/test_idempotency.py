@@ -53,6 +53,7 @@ async def runtime(site: Site, **result: Any) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def update(client: httpx.AsyncClient, key: str | None, body: Any = HINT, call_id: str = "call-1") -> Any:

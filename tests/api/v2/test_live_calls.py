@@ -117,7 +117,9 @@ async def test_it_is_given_what_retells_clients_read(livemon_site: Site, bot: Bo
     given = await ask(machine)
     assert (given["room_name"], given["transport"], given["ice_servers"]) == ("call-1", "gateway", [])
     assert given["url"] == f"ws://127.0.0.1:{livemon_site.port}/v2/live-audio/call-1"
-    assert 0 < given["expires_at"] - livemon_site.workspace.calls.now() <= 60_000
+    assert (
+        0 < given["expires_at"] - livemon_site.workspace.calls.now() <= 61_000
+    )  # Redis's clock, of which the node has an estimate
     assert workspace_in(given["access_token"]) == "default"
 
 
