@@ -4,6 +4,7 @@
 runtime/pyproject.toml, and this fails when the three are not of one mind.
 """
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -59,6 +60,9 @@ def test_every_adapter_that_has_tests_has_an_oldest_version() -> None:
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_an_adapter_passes_its_tests_with_the_oldest_version_that_it_supports(adapter: str, tmp_path: Path) -> None:
+    faulthandler.dump_traceback_later(
+        INSTALL_S + TESTS_S, exit=True, file=sys.__stderr__
+    )  # the child has its own, a test
     run(["sh", "scripts/sync", "oldest", adapter], INSTALL_S)
     python = str(ROOT / ".oldest" / adapter / "bin" / "python")
     for requirement in oldest(adapter):

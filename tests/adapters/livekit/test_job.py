@@ -15,6 +15,9 @@ class Job:
     def __init__(self) -> None:
         self.callbacks: list[Callable[[], Any]] = []
 
+    def is_fake_job(self) -> bool:
+        return False
+
     def add_shutdown_callback(self, callback: Callable[[], Any]) -> None:
         self.callbacks.append(callback)
 

@@ -11,12 +11,15 @@ import jwt
 import pytest
 from aiohttp import web
 from livekit import api, rtc
+from livekit.agents import CloseEvent, CloseReason
+from livekit.agents.job import _JobContextVar
 from livekit.agents.voice.room_io import AudioInputOptions, RoomOptions
 
 from livemon_runtime import Runtime
 from livemon_runtime.adapters.livekit import OtherRoom, watch
 from tests.adapters.livekit.agents import Bot, Setting, hears, parts
 from tests.adapters.livekit.offline_room import OfflineRoom, Participant
+from tests.adapters.livekit.test_job import Job
 from tests.adapters.livekit.test_record import TEN, entries, over, reason
 from tests.adapters.supervising import take_over, talking
 from tests.conftest import free_port
@@ -259,3 +262,21 @@ async def test_a_session_that_closes_under_a_supervisor_hangs_up_on_the_caller(
             await bot.session.aclose()
             await eventually(lambda: over(lambda: asked))
         await eventually(lambda: reason(livemon, "agent_hangup"))
+
+
+async def test_a_job_that_shuts_down_under_a_supervisor_waits_until_the_caller_is_hung_up_on(
+    livemon: Livemon, runtime: Runtime, room: OfflineRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.call()
+    async with (
+        server(monkeypatch, [web.Response(content_type="application/protobuf") for _ in range(2)]) as asked,
+        in_a_room(runtime, room) as bot,
+    ):
+        await take_over(livemon, runtime, bot)
+        job = Job()
+        token = _JobContextVar.set(job)  # type: ignore[arg-type]
+        bot.session.emit("close", CloseEvent(reason=CloseReason.JOB_SHUTDOWN))
+        _JobContextVar.reset(token)
+        (shut_down,) = job.callbacks
+        await shut_down()
+        assert asked

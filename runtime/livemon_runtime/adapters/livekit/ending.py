@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from livekit.agents import AgentSession
+from livekit.agents import AgentSession, get_job_context
 
 from ...call import Call
 from ...errors import Refusal
@@ -91,6 +91,7 @@ class Ending:
         if self._call.agent_silent and not self._by_livemon and not gone:
             _LOG.error("call %s: the agent's session closed while a supervisor had the caller", self._call.call_id)
             self._hanging_up = asyncio.create_task(self._hang_up_on(), name=f"hang up {self._call.call_id}")
+            _outlasted_by_the_job(self._hanging_up)
         self._last()
         self._call.end(self._reason(event, gone=gone))
 
@@ -110,3 +111,15 @@ class Ending:
             await self._disconnect()
         except Exception as error:
             _LOG.error("call %s: the caller may still be connected, and hears nobody: %s", self._call.call_id, error)
+
+
+def _outlasted_by_the_job(task: asyncio.Task[None]) -> None:
+    """A job that shuts down closes its session first, and then waits for what was asked for here."""
+    job = get_job_context(required=False)
+    if job is None:
+        return
+
+    async def finished() -> None:
+        await asyncio.wait([task])
+
+    job.add_shutdown_callback(finished)
