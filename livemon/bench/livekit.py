@@ -39,10 +39,9 @@ async def run(calls: int, seconds: float, rounds: int, say: Callable[[str], None
         raise BenchError(
             "This needs LiveKit Agents: pip install 'livemon-runtime[livekit]' in livemon's environment."
         ) from error
-    logging.getLogger("livekit").setLevel(logging.CRITICAL)
-    logging.getLogger("livemon_runtime").setLevel(logging.ERROR)
     results: list[Round] = []
-    with process.scratch() as folder, process.valkey(folder) as url:
+    quiet = process.quiet(livekit=logging.CRITICAL, livemon_runtime=logging.ERROR)
+    with quiet, process.scratch() as folder, process.valkey(folder) as url:
         for n in range(rounds):
             alone = await _cost(None, calls, seconds)
             watched = await _cost(url, calls, seconds)

@@ -60,9 +60,8 @@ class PlainProxy:
 
 async def run(calls: int, seconds: float, rounds: int, say: Callable[[str], None]) -> list[Round]:
     """Raises `BenchError` if the calls do not come up."""
-    logging.getLogger("livemon_runtime").setLevel(logging.ERROR)
     results: list[Round] = []
-    with process.scratch() as folder, process.valkey(folder) as url:
+    with process.quiet(livemon_runtime=logging.ERROR), process.scratch() as folder, process.valkey(folder) as url:
         for n in range(rounds):
             proxy = await _cost_of_proxy(calls, seconds)
             gateway = await _cost_of_gateway(url, calls, seconds)
