@@ -1,5 +1,8 @@
 """The transcript in a real Chromium: order, partials, cards, and a place that holds still."""
 
+import asyncio
+from typing import Any
+
 import pytest
 from playwright.async_api import Locator, expect
 
@@ -241,12 +244,18 @@ async def test_a_card_opens_where_it_was_touched(stage: Stage) -> None:
     await expect(stage.page.get_by_test_id("jump-to-latest")).to_be_visible()
 
 
+async def asked(stage: Stage) -> Any:
+    """What the page asks of the call's socket next."""
+    async with asyncio.timeout(60):
+        _, message = await stage.heard.get()
+    return message
+
+
 async def test_earlier_entries_come_by_scrolling_up_and_the_place_is_kept(stage: Stage) -> None:
     transcript = await opened(stage, *conversation(501, 1000), older=True)
     await transcript.focus()
     await stage.page.keyboard.press("Home")
-    _, asked = await stage.heard.get()
-    assert asked == {"t": "older", "before": [501_000, 501]}
+    assert await asked(stage) == {"t": "older", "before": [501_000, 501]}
     first = stage.page.locator(".entry", has_text="turn 501:")
     await at_rest(transcript)
     before = await top(first)
@@ -255,7 +264,7 @@ async def test_earlier_entries_come_by_scrolling_up_and_the_place_is_kept(stage:
     await at_rest(transcript)
     assert await top(first) == pytest.approx(before, abs=1)
     await stage.page.keyboard.press("Home")
-    await stage.heard.get()
+    await asked(stage)
     await stage.say("call-1", {"t": "older", "items": conversation(1, 300), "older": False})
     await expect(stage.page.locator(".entry", has_text="turn 300:")).to_be_attached()
     while not await stage.page.locator(".entry", has_text="turn 1:").count():
