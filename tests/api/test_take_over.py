@@ -13,8 +13,9 @@ from websockets.exceptions import ConnectionClosed
 from livemon.access import members
 from livemon.access.roles import CALL_RIGHTS, Right, Role
 from livemon.control.take_over import Reason
-from livemon_runtime import Audio, Call, Refusal, Runtime, Supervisor
+from livemon_runtime import Refusal, Runtime
 from livemon_runtime.keys import Keys
+from tests.api.agreeing_bot import AgreeingBot as Bot
 from tests.api.site import Browser, Site, Socket
 from tests.calls.live_part import until
 from tests.media import test_microphone
@@ -28,19 +29,6 @@ async def voice() -> AsyncIterator[test_microphone.Supervisor]:
     made = test_microphone.Supervisor()
     yield made
     await made.close()
-
-
-class Bot:
-    """A bot that hands its call over, and keeps what the supervisor says."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.heard = bytearray()
-        self.call: Call = runtime.call(call_id="call-1", audio=Audio(caller="l16/16000", agent="l16/16000"))
-        self.call.on_take_over(self.meet)
-        self.call.on_end(lambda: None)
-
-    def meet(self, supervisor: Supervisor) -> None:
-        supervisor.on_audio(self.heard.extend)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class Hearing(stt.STT):
         return self._streams[-1]
 
     async def _recognize_impl(self, *_: Any, **__: Any) -> stt.SpeechEvent:
-        raise NotImplementedError
+        raise NotImplementedError("it is asked for streams alone")
 
     def _emit(self, kind: stt.SpeechEventType, text: str = "") -> None:
         said = [stt.SpeechData(language="en", text=text)] if text else []

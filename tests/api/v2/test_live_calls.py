@@ -24,7 +24,8 @@ from livemon.api.v2 import live_audio
 from livemon.api.v2.live_tokens import LiveTokens, workspace_in
 from livemon.api.v2.strangers import MOST_OF_ONE
 from livemon.store.audit.acts import Action, Outcome
-from livemon_runtime import Audio, Call, Refusal, Runtime, Supervisor
+from livemon_runtime import Audio, Refusal, Runtime, Supervisor
+from tests.api.agreeing_bot import AgreeingBot
 from tests.api.site import Browser, Site, site
 from tests.api.v2.live_program import Signals, joined, signalling
 from tests.calls.live_part import until
@@ -37,18 +38,7 @@ LISTEN, TAKE_OVER = "/v2/listen-live-call/call-1", "/v2/take-over-live-call/call
 RECEIVE = offer(section("0", "recvonly"), section("1", "recvonly"))
 
 
-class Bot:
-    """A bot that hands its call over, and keeps what the supervisor says."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.heard = bytearray()
-        self.call: Call = runtime.call(call_id="call-1", audio=Audio(caller="l16/16000", agent="l16/16000"))
-        self.call.on_take_over(self.meet)
-        self.call.on_end(lambda: None)
-
-    def meet(self, supervisor: Supervisor) -> None:
-        supervisor.on_audio(self.heard.extend)
-
+class Bot(AgreeingBot):
     async def hears(self, hz: float) -> None:
         """Wait until a second more is there, which is that tone."""
         before = len(self.heard)
